@@ -1,0 +1,83 @@
+# Two commands on a fresh clone: `make demo` and `make test`. Nothing else has to be installed by hand.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= 2
+STUDY ?= config/lithium.yaml
+LIBRARY := workflow/lib
+QIM3D := qim3d==1.5.3
+READY := $(VENV)/.ready
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONPATH := $(CURDIR)/$(LIBRARY)
+
+# One driver at a time; the kernel frees this lock when a driver dies, so a killed run goes on with the same command.
+RUN := flock --nonblock --conflict-exit-code 75 .driver.lock sh -c
+
+.PHONY: help setup demo run data test lint format schema lock bench clean
+
+help: ## Show the targets.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(READY) ## Make the environment from the lock.
+
+$(READY): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+data: data/lithium/samples.tsv data/qim3d ## Make the demo's phantom, fetch its real volume.
+
+data/lithium/samples.tsv: $(READY)
+	test -e $@ || tomocell synthesize lithium --out data/lithium
+	touch $@
+
+data/qim3d: $(READY)
+	test -e $@ || { $(BIN)/python -m pip install --quiet --no-deps --target data/qim3d.partial $(QIM3D) && mv data/qim3d.partial $@; }
+	touch $@
+
+demo: data ## Run the demo: a lithium cell with known truth, and a real volume of cement.
+	@$(MAKE) --no-print-directory run STUDY=config/voids.yaml
+	@$(MAKE) --no-print-directory run STUDY=config/lithium.yaml
+	@echo
+	@echo "Reports, to open in a browser:"
+	@ls -1 $(CURDIR)/results/voids/report.html $(CURDIR)/results/lithium/report.html
+
+run: $(READY) ## Run a study: make run STUDY=config/mine.yaml
+	@$(RUN) 'snakemake --profile profiles/local --cores $(CORES) --config study=$(STUDY) --unlock --quiet all \
+	  && snakemake --profile profiles/local --cores $(CORES) --config study=$(STUDY)'
+
+test: data ## Run every test.
+	pytest
+
+lint: $(READY) data ## Run the linters.
+	ruff check .
+	ruff format --check .
+	mypy
+	codespell
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+
+format: $(READY) ## Put the code into form.
+	ruff check --fix .
+	ruff format .
+	snakefmt Snakefile workflow
+
+schema: $(READY) ## Write config/schema.json from the settings.
+	python -m tomocell schema --out config
+
+lock: ## Resolve requirements.in anew and pin everything.
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet --requirement requirements.in
+	python3 resources/lock.py .venv-lock/bin/pip > requirements.lock
+	rm -r .venv-lock
+
+bench: $(READY) ## Run the benchmarks, ours beside the peers.
+	for script in benchmarks/*.py; do echo "== $$script"; python $$script; done
+
+clean: ## Remove what was made; the environment and the results of other studies stay.
+	rm -rf results/lithium results/voids results/models/lithium results/logs results/benchmarks data .snakemake .driver.lock

@@ -1,0 +1,43 @@
+"""Tomocell: raw scans in, tables one can trust out.
+
+raw files -> volume -> registered -> labels -> phases -> records -> tables -> report
+                           annotations -> training set -> model ^
+
+    snakemake --cores 2                                       the demo: a lithium cell with known truth
+    snakemake --cores 2 --config study=config/voids.yaml      another study
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/convert.smk"
+include: "workflow/rules/register.smk"
+include: "workflow/rules/label.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/segment.smk"
+include: "workflow/rules/refine.smk"
+include: "workflow/rules/measure.smk"
+include: "workflow/rules/series.smk"
+include: "workflow/rules/report.smk"
+
+
+envvars:
+    "PYTHONPATH",
+
+
+wildcard_constraints:
+    series="[A-Za-z0-9_-]+",
+    timestep="[A-Za-z0-9_-]+",
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        expand(f"{RESULTS}/{{series}}/report.html", series=SHEET.series),

@@ -1,0 +1,14 @@
+"""Put the records of an analysis into one table over time."""
+
+from pathlib import Path
+
+from tomocell.joblog import logged
+from tomocell.settings.samples import Sample
+from tomocell.stages.over_time import collect
+
+with logged(snakemake.log[0]):
+    collect(
+        Path(snakemake.params.results),
+        [Sample.model_validate(row) for row in snakemake.params.samples],
+        snakemake.wildcards.analysis,
+    )

@@ -1,0 +1,17 @@
+"""Put the labelled planes of all timesteps into one training set."""
+
+from pathlib import Path
+
+from tomocell.joblog import logged
+from tomocell.models.settings import ModelSettings
+from tomocell.stages.training_set import assemble_training_set, write_training_set
+
+with logged(snakemake.log[0]):
+    training_set = assemble_training_set(
+        Path(snakemake.params.results),
+        [tuple(key) for key in snakemake.params.timesteps],
+        snakemake.params.grey,
+        ModelSettings.model_validate(snakemake.params.model),
+        snakemake.params.ignore_value,
+    )
+    write_training_set(Path(snakemake.output.training_set), training_set)

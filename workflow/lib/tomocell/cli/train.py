@@ -1,0 +1,44 @@
+"""Train the model of a study from its training set, going on from the last checkpoint if there is one.
+
+Start it with `python -m tomocell.training.launch --devices N -- tomocell train CONFIG` for N ranks.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tomocell.cli import _options
+from tomocell.errors import BadInput, Fault
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("config", type=Path, help="a study's YAML")
+    parser.add_argument("--threads", type=int, help="threads of each rank (default: as torch chooses)")
+    _options.add_log(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write ``results/models/<model>``."""
+    from tomocell.settings.load import read_study, settings_of_network
+
+    study = read_study(arguments.config)
+    if study.model is None:
+        raise BadInput(Fault(str(arguments.config), "no section 'model'", "a model to train", "add the section"))
+    training_set = Path(study.results) / "models" / study.model.name / "training_set.json"
+    if not training_set.is_file():
+        remedy = f"make it: snakemake --cores 2 --config study={arguments.config} -- {training_set}"
+        raise BadInput(Fault(str(training_set), "no file", "the training set of the study", remedy))
+
+    import torch
+
+    from tomocell.stages.train import train
+
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    network = settings_of_network(study.model).model_dump(mode="json")
+    train(Path(study.results), study.model, study.label_classes, network)

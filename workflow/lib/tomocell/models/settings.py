@@ -1,0 +1,61 @@
+"""Settings of a model: its network, how it is trained, how it is applied."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from tomocell.settings.base import Frozen
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class TrainSettings(Frozen):
+    """How a model is trained; what changes the weights, and nothing else."""
+
+    epochs: int = Field(10, ge=1, description="Passes through the training set, at most.")
+    patches_per_plane: int = Field(16, ge=1, description="Patches drawn from each labelled plane in an epoch.")
+    batch_size: int = Field(16, ge=1, description="Patches per step, over all ranks together.")
+    learning_rate: float = Field(1e-3, gt=0, description="Adam's step size.")
+    least_learning_rate: float = Field(1e-6, ge=0, description="Where the plateau schedule stops.")
+    plateau_epochs: int = Field(
+        10, ge=1, description="Epochs without a better validation loss before the step shrinks."
+    )
+    patience_epochs: int = Field(
+        10, ge=1, description="Epochs without better validation accuracy before training ends."
+    )
+    seed: int = Field(0, ge=0, description="Seed of weights, patches and augmentation.")
+    validation: tuple[str, ...] = Field(
+        (),
+        description="Timesteps ('timestep' or 'series/timestep') held out for validation; none: the last labelled one.",
+    )
+    class_weights: dict[str, float] = Field({}, description="Weight of a class in the loss; 1 where not given.")
+    flips: bool = Field(default=True, description="Mirror patches at random along both axes.")
+    grey_jitter: float = Field(0.05, ge=0, description="Random gain and offset of grey values, in standard deviations.")
+    precision: Literal["32", "16-mixed", "bf16-mixed"] = Field(
+        "32", description="Arithmetic: 16-mixed on V100, bf16 on A100."
+    )
+
+
+class InferSettings(Frozen):
+    """How a model is applied."""
+
+    tile_voxels: tuple[Count, Count] = Field((512, 512), description="Tile, rows by columns of the plane.")
+    overlap: float = Field(0.25, ge=0, lt=1, description="Share of a tile that neighbouring tiles share.")
+    batch_size: int = Field(4, ge=1, description="Tiles through the network at once.")
+
+
+class ModelSettings(Frozen):
+    """A network and all that makes it a model."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]+$", description="Folder of results/models.")
+    architecture: str = Field("residual_unet", description="Module of tomocell.models.")
+    network: dict[str, Any] = Field({}, description="Settings of that network.")
+    classes: tuple[str, ...] = Field(
+        min_length=2, description="What the network tells apart, in the order of its outputs."
+    )
+    plane_axis: Literal["z", "y", "x"] = Field("y", description="Axis across the planes that the network sees.")
+    patch_voxels: tuple[Count, Count] = Field((512, 512), description="Patch, rows by columns of the plane.")
+    train: TrainSettings = Field(TrainSettings(), description="How it is trained.")
+    infer: InferSettings = Field(InferSettings(), description="How it is applied.")

@@ -1,0 +1,1 @@
+"""Objects of a class: labelled block by block, joined across blocks, measured in one streaming pass."""

@@ -1,0 +1,300 @@
+"""The cell at a point, compiled: what is there, how grey it is, and what the scanner adds.
+
+Every number depends on the point and the voxel's own index alone, never on the block that it is computed with.
+All compiled functions stand in this one file, since numba's cache does not notice changes in another.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numba import njit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tomocell.phantoms.cell.parameters import Cell, Look, Placement
+
+PHASES = 7  # background, dendrite, pit, deposited, redeposited, stripping and plating electrode, in this order
+ELECTRODE, PIT, REDEPOSITED, FILM, PLATING, DENDRITE = range(6)
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+MIX_A = np.uint64(0xBF58476D1CE4E5B9)
+MIX_B = np.uint64(0x94D049BB133111EB)
+PRIME_Y = np.uint64(0xC2B2AE3D27D4EB4F)
+PRIME_X = np.uint64(0x165667B19E3779F9)
+UNIT = 1.0 / 9007199254740992.0  # 2**-53
+ROOT_12 = math.sqrt(12.0)
+WARP_VOXELS = 1.4
+WARP_LENGTH = 5.0
+WARP_RISE = 12.0
+NEAR = 3.0  # voxels beyond the highest dendrite, or below the film, where ramps have ended
+FADED = 6.0  # widths from the interphase, where exp(-36) is nothing
+RING_WIDTH = 1.3
+RING_LENGTH = 40.0
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def jit(function: F) -> F:
+    """Compile a function, keep the result on disk, and let threads run it side by side."""
+    compiled: F = njit(cache=True, nogil=True, error_model="numpy")(function)
+    return compiled
+
+
+@jit
+def scramble(state: np.uint64) -> np.uint64:
+    """Return well-mixed bits of a counter (the finaliser of SplitMix64, doi:10.1145/2714064.2660195)."""
+    state = (state ^ (state >> np.uint64(30))) * MIX_A
+    state = (state ^ (state >> np.uint64(27))) * MIX_B
+    return state ^ (state >> np.uint64(31))
+
+
+@jit
+def hash_of(seed: np.uint64, z: int, y: int, x: int) -> np.uint64:
+    """Return random bits that belong to a lattice point."""
+    state = scramble(seed + GOLDEN * np.uint64(z))
+    state = scramble(state + PRIME_Y * np.uint64(y))
+    return scramble(state + PRIME_X * np.uint64(x))
+
+
+@jit
+def uniform(bits: np.uint64) -> float:
+    """Return a number in [0, 1) from random bits."""
+    return np.float64(bits >> np.uint64(11)) * UNIT
+
+
+@jit
+def noise_at(seed: np.uint64, z: float, y: float, x: float) -> float:
+    """Return smooth noise of zero mean and unit variance at a point of the unit lattice."""
+    k, j, i = math.floor(z), math.floor(y), math.floor(x)
+    fz, fy, fx = z - k, y - j, x - i
+    total, power = 0.0, 0.0
+    for dz in range(2):
+        wz = fz if dz else 1.0 - fz
+        for dy in range(2):
+            wy = wz * (fy if dy else 1.0 - fy)
+            for dx in range(2):
+                weight = wy * (fx if dx else 1.0 - fx)
+                total += weight * (uniform(hash_of(seed, int(k) + dz, int(j) + dy, int(i) + dx)) - 0.5)
+                power += weight * weight
+    return total * ROOT_12 / math.sqrt(power)
+
+
+@jit
+def normal_at(seed: np.uint64, z: int, y: int, x: int) -> float:
+    """Return a normal deviate that belongs to a voxel (Box and Muller, doi:10.1214/aoms/1177706645)."""
+    bits = hash_of(seed, z, y, x)
+    first = (np.float64(bits >> np.uint64(32)) + 1.0) / 4294967296.0
+    second = np.float64(bits & np.uint64(0xFFFFFFFF)) / 4294967296.0
+    return math.sqrt(-2.0 * math.log(first)) * math.cos(2.0 * math.pi * second)
+
+
+@jit
+def height_at(maps: NDArray[np.float32], which: int, y: float, x: float) -> tuple[float, float]:
+    """Return a map at node coordinates, bilinear and clamped to its edge, and its slope there."""
+    y = min(max(y, 0.0), maps.shape[0] - 1.001)
+    x = min(max(x, 0.0), maps.shape[1] - 1.001)
+    j, i = int(y), int(x)
+    fy, fx = y - j, x - i
+    a, b = maps[j, i, which], maps[j, i + 1, which]
+    c, d = maps[j + 1, i, which], maps[j + 1, i + 1, which]
+    value = (1 - fy) * ((1 - fx) * a + fx * b) + fy * ((1 - fx) * c + fx * d)
+    dy, dx = (1 - fx) * (c - a) + fx * (d - b), (1 - fy) * (b - a) + fy * (d - c)
+    return value, math.sqrt(dy * dy + dx * dx)
+
+
+@jit
+def beyond(z: float, height: float, slope: float, edge: float) -> float:
+    """Return the share of a voxel beyond an interface: a ramp of width ``edge`` along the interface's normal."""
+    share = 0.5 + (z - height) / (edge * math.sqrt(1.0 + slope * slope))
+    return min(max(share, 0.0), 1.0)
+
+
+@jit
+def dendrite_at(cell: Cell, z: float, y: float, x: float, film: float) -> tuple[float, float]:
+    """Return height and slope of the dendrites that reach the point; they lean and wind as they rise."""
+    rise = film - z
+    if rise > cell.highest + NEAR or rise < -NEAR:
+        return 0.0, 0.0
+    lean = WARP_VOXELS * min(max(rise, 0.0) / WARP_RISE + 0.4, 1.0)
+    seed = cell.seed + np.uint64(1)
+    p, q, r = z / WARP_LENGTH, y / WARP_LENGTH, x / WARP_LENGTH
+    v = y + cell.rim + lean * noise_at(seed, p, q, r)
+    return height_at(cell.maps, DENDRITE, v, x + cell.rim + lean * noise_at(seed + np.uint64(1), p, q, r))
+
+
+@jit
+def ellipsoid_at(cell: Cell, lattice: int, z: float, y: float, x: float) -> tuple[float, float]:
+    """Return the share of a voxel in the ellipsoid of its lattice cell, if there is one, and that one's number."""
+    edge = cell.inclusion_cell
+    p, q, r = z / edge, y / edge, x / edge
+    k, j, i = math.floor(p), math.floor(q), math.floor(r)
+    bits = hash_of(cell.seed + np.uint64(3 + lattice), int(k), int(j), int(i))
+    if k < 0 or k >= cell.inclusion_layers or uniform(bits) >= cell.inclusion_share:
+        return 0.0, 0.0
+    near, far, smallest = 0.0, 0.0, edge
+    for inside in ((p - k) * edge, (q - j) * edge, (r - i) * edge):
+        bits = scramble(bits + GOLDEN)
+        radius = cell.inclusion_least + (cell.inclusion_most - cell.inclusion_least) * uniform(bits)
+        bits = scramble(bits + GOLDEN)
+        rim = min(radius + cell.edge, edge / 2)
+        distance = (inside - rim - (edge - 2 * rim) * uniform(bits)) / radius
+        near += distance * distance
+        far += distance * distance / (radius * radius)
+        smallest = min(smallest, radius)
+    # First-order distance to the surface: k (1 - k) / |gradient|, with k the scaled distance from the centre.
+    depth = math.sqrt(near) * (1.0 - math.sqrt(near)) / math.sqrt(far) if far > 0 else smallest
+    return min(max(0.5 + depth / cell.edge, 0.0), 1.0), uniform(scramble(bits + GOLDEN))
+
+
+@jit
+def inclusion_at(cell: Cell, z: float, y: float, x: float) -> tuple[float, float]:
+    """Return the share of a voxel in an inclusion, and that inclusion's own number in [0, 1).
+
+    Inclusions are ellipsoids on two lattices that stand half a cell apart, at most one in a cell and wholly inside it,
+    so that no more than two need to be looked at.
+    """
+    z -= cell.inclusion_bottom
+    half = cell.inclusion_cell / 2
+    first, number = ellipsoid_at(cell, 0, z, y, x)
+    second, other = ellipsoid_at(cell, 1, z - half, y - half, x - half)
+    return (first, number) if first >= second else (second, other)
+
+
+@jit
+def mixture_at(cell: Cell, z: float, y: float, x: float) -> tuple[float, ...]:
+    """Return the shares of the seven phases at a point, inclusions counted as background; they sum to 1."""
+    maps, edge = cell.maps, cell.edge
+    v, u = y + cell.rim, x + cell.rim
+    height, slope = height_at(maps, ELECTRODE, v, u)
+    electrode = beyond(z, height, slope, edge)
+    height, slope = height_at(maps, PIT, v, u)
+    pit = min(electrode, beyond(z, height, slope, edge))
+    height, slope = height_at(maps, REDEPOSITED, v, u)
+    redeposited = min(pit, beyond(z, height, slope, edge))
+    height, slope = height_at(maps, FILM, v, u)
+    film = min(redeposited, beyond(z, height, slope, edge))
+    rise, lean = dendrite_at(cell, z, y, x, height)
+    dendrite = min(redeposited, max(film, beyond(z, height - rise, lean, edge))) if rise > 0 else film
+    height, slope = height_at(maps, PLATING, v, u)
+    plating = min(film, beyond(z, height, slope, edge))
+    inclusion, _ = inclusion_at(cell, z, y, x)
+    rest = 1.0 - inclusion
+    return (
+        (redeposited - dendrite) * rest + inclusion,
+        (dendrite - film) * rest,
+        (electrode - pit) * rest,
+        (film - plating) * rest,
+        (pit - redeposited) * rest,
+        (1.0 - electrode) * rest,
+        plating * rest,
+    )
+
+
+@jit
+def interphase_at(cell: Cell, look: Look, z: float, y: float, x: float) -> float:
+    """Return the grey value that the thin interphase adds at a point: on both electrodes, but not over open pits."""
+    v, u = y + cell.rim, x + cell.rim
+    bottom, slope = height_at(cell.maps, ELECTRODE, v, u)
+    mouth, _ = height_at(cell.maps, PIT, v, u)
+    touching = max(1.0 - (mouth - bottom), 0.0)
+    total = touching * line_at(z - bottom, slope, look.interphase_width)
+    height, slope = height_at(cell.maps, PLATING, v, u)
+    return look.interphase * (total + line_at(z - height, slope, look.interphase_width))
+
+
+@jit
+def line_at(distance: float, slope: float, width: float) -> float:
+    """Return the strength of a thin line at a distance along z from a surface of some slope."""
+    distance /= width * math.sqrt(1.0 + slope * slope)
+    return math.exp(-distance * distance) if abs(distance) < FADED else 0.0
+
+
+@jit
+def grey_at(cell: Cell, look: Look, z: float, y: float, x: float) -> float:
+    """Return the grey value of the sample at a point, before the scanner spoils it."""
+    shares = mixture_at(cell, z, y, x)
+    grey = 0.0
+    for phase in range(PHASES):
+        grey += shares[phase] * look.grey[phase]
+    moss = look.texture * (2 * shares[1] + shares[3] + shares[4])
+    if moss > 0:
+        length = look.texture_length
+        grey += moss * noise_at(cell.seed + np.uint64(5), z / length, y / length, x / length)
+    length = look.mottle_length
+    mottle = look.mottle * (shares[0] + shares[5] + shares[6])
+    grey += mottle * noise_at(cell.seed + np.uint64(6), z / length, y / length, x / length)
+    grey += interphase_at(cell, look, z, y, x)
+    inclusion, number = inclusion_at(cell, z, y, x)
+    contrast = (look.inclusion - look.grey[0]) * (0.8 + 0.4 * number)
+    return float(grey + inclusion * contrast)
+
+
+@jit
+def place(placement: Placement, z: float, y: float, x: float) -> tuple[float, float, float]:
+    """Return the point of the sample seen at a point of the scan."""
+    a, w = placement.inverse, placement.warp
+    rz = a[0, 0] * z + a[0, 1] * y + a[0, 2] * x + a[0, 3]
+    ry = a[1, 0] * z + a[1, 1] * y + a[1, 2] * x + a[1, 3]
+    rx = a[2, 0] * z + a[2, 1] * y + a[2, 2] * x + a[2, 3]
+    c = (rz - placement.middle[0]) / placement.half[0]
+    b = (ry - placement.middle[1]) / placement.half[1]
+    d = (rx - placement.middle[2]) / placement.half[2]
+    basis = (1.0, c, b, d, c * c, b * b, d * d, c * b, c * d, b * d)
+    uz, uy, ux = 0.0, 0.0, 0.0
+    for term in range(10):
+        uz += w[0, term] * basis[term]
+        uy += w[1, term] * basis[term]
+        ux += w[2, term] * basis[term]
+    return rz - uz, ry - uy, rx - ux
+
+
+@jit
+def scanner_at(look: Look, z: int, y: int, x: int) -> float:
+    """Return what noise and rings add to a voxel of the scan."""
+    radius = math.hypot(y - look.ring_y, x - look.ring_x)
+    ring = noise_at(look.seed + np.uint64(1), z / RING_LENGTH, 0.0, radius / RING_WIDTH)
+    return look.noise * normal_at(look.seed, z, y, x) + look.ring * ring * abs(ring)
+
+
+@jit
+def fill_grey(
+    out: NDArray[np.uint16], first: tuple[int, int, int], cell: Cell, placement: Placement, look: Look
+) -> None:
+    """Fill ``out`` (Z, Y, X) with the scan from voxel ``first`` on."""
+    for k in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            for i in range(out.shape[2]):
+                z, y, x = first[0] + k, first[1] + j, first[2] + i
+                p, q, r = place(placement, float(z), float(y), float(x))
+                grey = grey_at(cell, look, p, q, r) + scanner_at(look, z, y, x)
+                out[k, j, i] = np.uint16(min(max(grey + 0.5, 0.0), 65535.0))
+
+
+@jit
+def fill_phases(out: NDArray[np.uint8], first: tuple[int, int, int], cell: Cell) -> None:
+    """Fill ``out`` (Z, Y, X) with the phase of the largest share at each voxel centre of the sample frame."""
+    for k in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            for i in range(out.shape[2]):
+                shares = mixture_at(cell, float(first[0] + k), float(first[1] + j), float(first[2] + i))
+                best = 0
+                for phase in range(1, PHASES):
+                    if shares[phase] > shares[best]:
+                        best = phase
+                out[k, j, i] = best
+
+
+@jit
+def sum_shares(
+    totals: NDArray[np.float64], first: tuple[int, int, int], size: tuple[int, int, int], cell: Cell
+) -> None:
+    """Add up the shares of each phase, plane by plane, into ``totals`` (Z, 7), in voxels."""
+    for k in range(size[0]):
+        for j in range(size[1]):
+            for i in range(size[2]):
+                shares = mixture_at(cell, float(first[0] + k), float(first[1] + j), float(first[2] + i))
+                for phase in range(PHASES):
+                    totals[k, phase] += shares[phase]

@@ -1,0 +1,1 @@
+"""From labels to phases: explicit rules, each saying what it changed."""

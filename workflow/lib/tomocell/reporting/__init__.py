@@ -1,0 +1,1 @@
+"""The page that a scientist opens: tables, curves, maps and pictures in one file."""

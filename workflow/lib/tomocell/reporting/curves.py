@@ -1,0 +1,104 @@
+"""Curves over time for any table: quantities of one unit and like size share a chart, classes keep their colours."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from tomocell.reporting.content import Chart, Key
+from tomocell.reporting.numbers import Quantity, describe, is_number, is_uncertainty, uncertainty_key
+from tomocell.reporting.svg import PALETTE, Line, draw
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from tomocell.reporting.timeaxis import TimeAxis
+
+INDEX_COLUMNS = ("series", "timestep", "time_min", "state")
+LIKE_SIZE = 12.0  # curves whose peaks differ more would flatten the smaller one: they get charts of their own
+MOST_LINES = 6
+MOST_NAMES = 3  # in a title
+
+
+def charts_over_time(title: str, frame: pd.DataFrame, axis: TimeAxis, colors: Mapping[str, str]) -> tuple[Chart, ...]:
+    """Return charts of every number of ``frame`` (one row per timestep) that is not nought all the time."""
+    rows = frame[frame["timestep"].isin(list(axis.positions))]
+    return tuple(_chart(title, _lines(rows, group, axis, colors), axis, group[0].unit) for group in groups(rows))
+
+
+def number_keys(frame: pd.DataFrame) -> list[str]:
+    """Return the columns that hold measured numbers: no index, no uncertainty."""
+    keys = [key for key in frame.columns if key not in INDEX_COLUMNS and not is_uncertainty(key, frame.columns)]
+    return [key for key in keys if frame[key].dtype.kind in "iuf"]
+
+
+def groups(frame: pd.DataFrame) -> list[list[Quantity]]:
+    """Return quantities to draw together: of one unit, and of like size."""
+    by_unit: dict[str, list[Quantity]] = {}
+    for key in _worth_drawing(frame):
+        quantity = describe(key)
+        # Pure numbers share no unit that would make them comparable.
+        by_unit.setdefault(quantity.unit or key, []).append(quantity)
+    return [group for members in by_unit.values() for group in _of_like_size(members, frame)]
+
+
+def color_of(key: str, index: int, colors: Mapping[str, str]) -> str:
+    """Return the colour of the class that a key speaks of, or one of the palette."""
+    named = [name for name in colors if key == name or key.startswith(f"{name}_")]
+    return colors[max(named, key=len)] if named else PALETTE[index % len(PALETTE)]
+
+
+def _worth_drawing(frame: pd.DataFrame) -> list[str]:
+    keys: list[str] = []
+    for key in number_keys(frame):
+        if _peak(frame, key) > 0 and not any(_complements(frame, key, other) for other in keys):
+            keys.append(key)
+    return keys
+
+
+def _complements(frame: pd.DataFrame, key: str, other: str) -> bool:
+    """Tell whether two shares always add up to 100 %: the second curve would say nothing new."""
+    both = f"{describe(key).unit}{describe(other).unit}" == "%%"
+    return both and bool(((frame[key] + frame[other] - 100).abs() < 1e-6).all())  # noqa: PLR2004
+
+
+def _peak(frame: pd.DataFrame, key: str) -> float:
+    return max((abs(float(value)) for value in frame[key] if is_number(float(value))), default=0.0)
+
+
+def _of_like_size(members: Sequence[Quantity], frame: pd.DataFrame) -> list[list[Quantity]]:
+    ordered = sorted(members, key=lambda member: -_peak(frame, member.key))
+    grouped: list[list[Quantity]] = []
+    for member in ordered:
+        fits = grouped and _peak(frame, grouped[-1][0].key) <= LIKE_SIZE * _peak(frame, member.key)
+        if fits and len(grouped[-1]) < MOST_LINES:
+            grouped[-1].append(member)
+        else:
+            grouped.append([member])
+    return [sorted(group, key=members.index) for group in grouped]
+
+
+def _chart(title: str, lines: Sequence[Line], axis: TimeAxis, unit: str) -> Chart:
+    names = [line.name for line in lines]
+    # The legend tells many curves apart; a few are the better title.
+    title = title if len(names) > MOST_NAMES else ", ".join([names[0], *(name.lower() for name in names[1:])])
+    legend = tuple(Key(line.name, line.color) for line in lines) if len(lines) > 1 else ()
+    return Chart(title, draw(f"{', '.join(names)} over time", axis.labelled("", unit), lines), legend)
+
+
+def _lines(frame: pd.DataFrame, group: Sequence[Quantity], axis: TimeAxis, colors: Mapping[str, str]) -> list[Line]:
+    return [_line(frame, member, axis, color_of(member.key, index, colors)) for index, member in enumerate(group)]
+
+
+def _line(frame: pd.DataFrame, quantity: Quantity, axis: TimeAxis, color: str) -> Line:
+    x = tuple(axis.positions[step] for step in frame["timestep"])
+    bound = uncertainty_key(quantity.key)
+    error = tuple(_number(value) for value in frame[bound]) if bound in frame else ()
+    return Line(quantity.name, color, x, tuple(_number(value) for value in frame[quantity.key]), error)
+
+
+def _number(value: object) -> float | None:
+    number = float(value)  # type: ignore[arg-type]
+    return number if math.isfinite(number) else None

@@ -1,0 +1,16 @@
+"""Settings of the report."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from tomocell.settings.base import Frozen
+
+
+class ReportSettings(Frozen):
+    """The page."""
+
+    title: str = Field("", description="Title; the study's name where empty.")
+    truth: str | None = Field(
+        None, description="truth.json of a phantom, relative to the study: shown beside the measurement."
+    )

@@ -1,0 +1,1 @@
+"""Settings: what a study may say, how it is checked, and where its schema comes from."""

@@ -1,0 +1,157 @@
+"""Reading a study and its sheet, with every fault found before any job starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from tomocell.errors import BadInput, Fault
+from tomocell.settings import discovery
+from tomocell.settings.faults import faults_of
+from tomocell.settings.samples import Sample, SampleSheet
+from tomocell.settings.study import Study
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from tomocell.models.settings import ModelSettings
+    from tomocell.settings.base import Frozen
+    from tomocell.volumes.volume import VoxelSize
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A study with its sheet: all that a run is told."""
+
+    path: Path
+    study: Study
+    sheet: SampleSheet
+
+    def voxel_size_um(self, sample: Sample) -> VoxelSize:
+        """Return the voxel size of a scan: the sheet's, or else the study's."""
+        return sample.voxel_size_um or self.study.scan.voxel_size_um
+
+    def gigavoxels(self, sample: Sample) -> float:
+        """Return the size of a scan in 1e9 voxels: the sheet's, or else the study's."""
+        return sample.gigavoxels or self.study.scan.gigavoxels
+
+
+def load_project(path: Path) -> Project:
+    """Read a study and its sheet.
+
+    Raises:
+        BadInput: With every fault of both files, told at once.
+    """
+    study = read_study(path)
+    faults: list[Fault] = []
+    sheet = _collect(faults, partial(SampleSheet.read, path.parent / study.samples))
+    for name, values in study.measure.items():
+        _collect(faults, partial(settings_of_analysis, name, values, f"{path}, measure"))
+    for name, values in study.series.items():
+        _collect(faults, partial(settings_of_follower, name, values, f"{path}, series"))
+    if study.model is not None:
+        _collect(faults, partial(settings_of_network, study.model, f"{path}, model"))
+    if sheet is not None:
+        faults.extend(_study_faults(study, sheet))
+    if faults or sheet is None:
+        raise BadInput(*faults)
+    return Project(path, study, sheet)
+
+
+def read_study(path: Path) -> Study:
+    """Read a study's YAML.
+
+    Raises:
+        BadInput: With every fault of the file.
+    """
+    content = _read_yaml(path)
+    if not isinstance(content, dict):
+        raise BadInput(Fault(str(path), type(content).__name__, "keys and values", "see config/README.md"))
+    try:
+        return Study.model_validate(content)
+    except ValidationError as error:
+        raise BadInput(*faults_of(error, str(path), "see config/README.md")) from error
+
+
+def settings_of_analysis(name: str, values: Mapping[str, Any], where: str = "measure") -> Frozen:
+    """Return the settings of an analysis, checked by the module that offers it.
+
+    Raises:
+        BadInput: If there is no such analysis, or a value is wrong.
+    """
+    module = discovery.load("tomocell.analyses", name, "measure")
+    return _validate(module.Settings, values, f"{where}.{name}")
+
+
+def settings_of_follower(name: str, values: Mapping[str, Any], where: str = "series") -> Frozen:
+    """Return the settings of a series analysis, checked by the module that offers it.
+
+    Raises:
+        BadInput: If there is no such analysis, or a value is wrong.
+    """
+    module = discovery.load("tomocell.series", name, "follow")
+    return _validate(module.Settings, values, f"{where}.{name}")
+
+
+def settings_of_network(model: ModelSettings, where: str = "model") -> Frozen:
+    """Return the settings of a network, checked by the module that offers it.
+
+    Raises:
+        BadInput: If there is no such architecture, or a value is wrong.
+    """
+    module = discovery.load("tomocell.models", model.architecture, "build")
+    return _validate(module.Settings, model.network, f"{where}.network")
+
+
+def _validate(settings: type[Frozen], values: Mapping[str, Any], where: str) -> Frozen:
+    try:
+        return settings.model_validate(values)
+    except ValidationError as error:
+        raise BadInput(*faults_of(error, where, "see config/README.md")) from error
+
+
+def _collect(faults: list[Fault], read: Callable[[], T]) -> T | None:
+    try:
+        return read()
+    except BadInput as error:
+        faults.extend(error.faults)
+        return None
+
+
+def _study_faults(study: Study, sheet: SampleSheet) -> list[Fault]:
+    if study.model is not None and not sheet.labelled():
+        fault = Fault(str(sheet.path), "no row with labels", "annotations to train on", "fill the column 'labels'")
+        return [fault]
+    return []
+
+
+def _read_yaml(path: Path) -> Any:  # noqa: ANN401
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506
+    except OSError as error:
+        raise BadInput(Fault(str(path), "no file", "a study's YAML", "name one of config/")) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(Fault(str(path), str(error), "readable YAML", "correct the line named")) from error
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Safe YAML that refuses a key given twice instead of keeping the last."""
+
+
+def _strict_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [loader.construct_object(key) for key, _ in node.value]
+    twice = {key for key in keys if keys.count(key) > 1}
+    if twice:
+        raise yaml.constructor.ConstructorError(None, None, f"key {sorted(twice)} given twice", node.start_mark)
+    return {loader.construct_object(k): loader.construct_object(v, deep=True) for k, v in node.value}
+
+
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _strict_mapping)

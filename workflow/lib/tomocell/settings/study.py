@@ -1,0 +1,126 @@
+"""A study: everything one YAML file may say, section by section.
+
+Each section's class lives beside the code it steers; this module only puts them under one roof.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tomocell.labelling.settings import AnnotateSettings, ThresholdSettings
+from tomocell.models.settings import ModelSettings
+from tomocell.refinement.settings import RefineSettings
+from tomocell.registration.settings import RegisterSettings
+from tomocell.reporting.settings import ReportSettings
+from tomocell.settings.base import Frozen
+from tomocell.volumes.settings import ConvertSettings
+from tomocell.volumes.volume import Classes, VoxelClass
+
+LEAST_VOXEL_UM = 5e-4
+MOST_VOXEL_UM = 5e3
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+VoxelEdge = Annotated[float, Field(ge=LEAST_VOXEL_UM, le=MOST_VOXEL_UM)]
+
+
+class ClassSettings(Frozen):
+    """A class of voxels."""
+
+    name: Identifier = Field(description="Name used in tables, maps and other settings.")
+    value: int = Field(ge=0, le=254, description="Value in label volumes; 255 means 'not labelled'.")
+    color: str = Field("#888888", pattern=r"^#[0-9a-fA-F]{6}$", description="Colour in pictures and viewers, #rrggbb.")
+
+
+class ScanSettings(Frozen):
+    """What all scans of the study share, unless a row of the sheet says otherwise."""
+
+    voxel_size_um: tuple[VoxelEdge, VoxelEdge, VoxelEdge] = Field(
+        description="Edges of a voxel along (Z, Y, X) in micrometres; from 0.0005 (0.5 nm) to 5000 (5 mm)."
+    )
+    gigavoxels: float = Field(0.1, gt=0, description="Voxels of a scan in 1e9; sets the run time asked of a cluster.")
+
+
+class Study(Frozen):
+    """One study: which scans, what to do with them, what to report."""
+
+    study: Identifier = Field(description="Name of the study.")
+    description: str = Field("", description="A sentence for the head of the report.")
+    samples: str = Field(description="Sample sheet (TSV), relative to this file.")
+    results: str = Field("results", description="Where results land, relative to the working directory.")
+    scan: ScanSettings = Field(description="What all scans share.")
+    classes: tuple[ClassSettings, ...] = Field(min_length=2, description="Every class that labels or phases may hold.")
+    convert: ConvertSettings = Field(ConvertSettings(), description="From raw files to chunked volumes.")
+    registration: RegisterSettings | None = Field(
+        None, description="Into the frame of the reference timestep; leave out for single volumes."
+    )
+    annotate: AnnotateSettings = Field(AnnotateSettings(), description="Sparse labels drawn by hand.")
+    threshold: ThresholdSettings | None = Field(None, description="Segment by threshold (instead of a model).")
+    model: ModelSettings | None = Field(None, description="Segment by a trained network (instead of a threshold).")
+    refine: RefineSettings = Field(RefineSettings(), description="From labels to phases.")
+    measure: dict[str, dict[str, Any]] = Field(description="Analyses of each timestep and their settings.")
+    series: dict[str, dict[str, Any]] = Field({}, description="Analyses over the timesteps and their settings.")
+    report: ReportSettings = Field(ReportSettings(), description="The page.")
+
+    @model_validator(mode="after")
+    def _one_segmenter(self) -> Self:
+        if (self.threshold is None) == (self.model is None):
+            msg = "expected exactly one of 'threshold' and 'model'; keep the one that segments this study"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _distinct_classes(self) -> Self:
+        for key in ("name", "value"):
+            seen = [getattr(member, key) for member in self.classes]
+            twice = sorted({str(entry) for entry in seen if seen.count(entry) > 1})
+            if twice:
+                msg = f"class {key} {', '.join(twice)} given twice; expected each {key} once"
+                raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _known_classes(self) -> Self:
+        names = {member.name for member in self.classes}
+        unknown = sorted(self._classes_named() - names)
+        if unknown:
+            known = ", ".join(sorted(names))
+            msg = f"classes {', '.join(unknown)} are not declared; expected names of 'classes': {known}"
+            raise ValueError(msg)
+        return self
+
+    def _classes_named(self) -> set[str]:
+        named = self.refine.classes_named()
+        if self.threshold is not None:
+            named |= {self.threshold.dark, self.threshold.bright}
+        if self.model is not None:
+            named |= set(self.model.classes)
+        return named
+
+    @property
+    def segmenter(self) -> Literal["threshold", "model"]:
+        """Which of the two ways this study segments."""
+        return "model" if self.model is not None else "threshold"
+
+    @property
+    def grey(self) -> Literal["volume", "registered"]:
+        """The store that is segmented."""
+        return "registered" if self.registration is not None else "volume"
+
+    @property
+    def all_classes(self) -> Classes:
+        """Every class of the study."""
+        return Classes(tuple(VoxelClass(member.name, member.value, member.color) for member in self.classes))
+
+    @property
+    def label_classes(self) -> Classes:
+        """The classes that a segmenter may write, in the order of its outputs."""
+        names = self.model.classes if self.model is not None else ()
+        if self.threshold is not None:
+            names = (self.threshold.dark, self.threshold.bright)
+        return self.all_classes.subset(names)
+
+    @property
+    def phase_classes(self) -> Classes:
+        """The classes that remain after refinement."""
+        return self.all_classes.subset(self.refine.names_after(self.label_classes.names))

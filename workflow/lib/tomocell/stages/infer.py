@@ -1,0 +1,78 @@
+"""Infer: a trained model turns grey values into labels."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from tomocell.blocks import Block, Limits, Need, transform_volume
+from tomocell.errors import BadInput, Fault
+from tomocell.inference.planes import PlanePredictor
+from tomocell.models.saved import CARD, WEIGHTS, load_model
+from tomocell.stages.provenance import provenance
+from tomocell.training.trainingset import axis_number
+from tomocell.volumes.manifest import Provenance, file_digest, manifest_path
+from tomocell.volumes.store import Layout, create_store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from tomocell.models.settings import InferSettings
+    from tomocell.volumes.volume import Shape, Volume
+
+log = logging.getLogger(__name__)
+LIBRARIES_MB = 900  # torch and MONAI, loaded, beyond the interpreter that the runner counts
+SAME_SIZE = 1.25
+
+
+def infer(
+    grey: Volume, model: Path, store: Path, settings: InferSettings, limits: Limits, *, digest: str = ""
+) -> None:
+    """Label ``grey`` with the model in folder ``model``, a few whole planes at a time, into ``store``.
+
+    Raises:
+        BadInput: If the model is broken, was trained at another voxel size, or no plane fits the memory.
+    """
+    torch.set_num_threads(limits.workers)
+    network, card, stride = load_model(model)
+    _require_size(grey, card.voxel_size_um)
+    axis = axis_number(card.plane_axis)
+    predictor = PlanePredictor(network, card, stride, settings)
+
+    def kernel(voxels: NDArray[Any], _: Block) -> NDArray[np.uint8]:
+        labels = predictor.label(np.moveaxis(voxels, axis, 0))
+        return np.ascontiguousarray(np.moveaxis(labels, 0, axis))
+
+    layout = Layout(grey.shape, np.dtype(np.uint8), grey.size, card.label_classes)
+    own = Limits(max(limits.memory_mb - LIBRARIES_MB, 1), workers=1)
+    with create_store(store, layout, limits, _provenance(settings, grey, model, digest)) as writer:
+        grain = _whole_planes(grey.shape, writer.shard, axis)
+        transform_volume(kernel, grey, writer, Need(bytes_per_voxel=grey.dtype.itemsize + 3.0), own, grain)
+    log.info("%s -> %s with %s", grey.name, store, model)
+
+
+def _whole_planes(shape: Shape, shard: Shape, axis: int) -> Shape:
+    grain = [*shape]
+    grain[axis] = shard[axis]
+    return (grain[0], grain[1], grain[2])
+
+
+def _require_size(grey: Volume, trained_um: tuple[float, float, float]) -> None:
+    ratios = [here / there for here, there in zip(grey.size, trained_um, strict=True)]
+    if not all(1 / SAME_SIZE < ratio < SAME_SIZE for ratio in ratios):
+        expected = f"about {trained_um} um, the voxel size that the model was trained at"
+        raise BadInput(Fault(grey.name, grey.size, expected, "train at this voxel size, or resample the volume"))
+
+
+def _provenance(settings: InferSettings, grey: Volume, model: Path, digest: str) -> Provenance:
+    own = provenance(settings, digest)
+    parents = {"model": file_digest(model / WEIGHTS), "card": file_digest(model / CARD)}
+    path = getattr(grey, "path", None)
+    if path is not None:
+        parents["grey"] = file_digest(manifest_path(path))
+    return own.model_copy(update={"parents": parents})

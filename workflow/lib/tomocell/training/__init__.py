@@ -1,0 +1,1 @@
+"""Training: from sparse labels on a few planes to a model that can be applied."""

@@ -1,0 +1,39 @@
+"""Which samples a rank takes: its share of every batch, none twice, all ranks the same number of steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch.utils.data import Sampler
+
+from tomocell.errors import BadInput, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class EveryRankItsShare(Sampler[list[int]]):
+    """Batches of indices for one rank; the shares of all ranks make up the global batch.
+
+    The last, incomplete batch is left out, so that no rank waits for another.
+    """
+
+    def __init__(self, samples: int, batch: int, rank: int, world: int) -> None:
+        if batch % world:
+            raise BadInput(
+                Fault("model.train.batch_size", batch, f"a multiple of {world} ranks", "change it, or use fewer")
+            )
+        if samples < batch:
+            remedy = "label more planes, raise patches_per_plane, or lower batch_size"
+            raise BadInput(Fault("training set", f"{samples} patches", f"at least one batch of {batch}", remedy))
+        self._steps = samples // batch
+        self._batch, self._rank, self._world = batch, rank, world
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __iter__(self) -> Iterator[list[int]]:
+        share = self._batch // self._world
+        for step in range(self._steps):
+            first = step * self._batch + self._rank * share
+            yield list(range(first, first + share))

@@ -1,0 +1,124 @@
+"""Training a model: seeded, resumable, on any number of ranks, ending in files that load without pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+
+from tomocell.errors import BadInput, Fault
+from tomocell.training.learner import Learner
+from tomocell.training.patches import PlaneReader
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import nn
+
+    from tomocell.models.settings import ModelSettings
+    from tomocell.training.trainingset import TrainingSet
+    from tomocell.volumes.volume import Classes
+
+log = logging.getLogger(__name__)
+FINGERPRINT = "fingerprint.txt"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training leaves: the best weights, the history of all epochs, the best epoch's confusion matrix."""
+
+    weights: dict[str, torch.Tensor]
+    history: list[dict[str, float]]
+    confusion: torch.Tensor
+
+
+def train_network(
+    network: nn.Module,
+    results: Path,
+    training_set: TrainingSet,
+    model: ModelSettings,
+    classes: Classes,
+    checkpoints: Path,
+) -> Outcome | None:
+    """Train ``network``; go on from the last checkpoint in ``checkpoints`` if it is of the same training.
+
+    Returns None on every rank but the first.
+
+    Raises:
+        BadInput: If the number of ranks is not what was asked for, there are fewer samples than a batch,
+            or the loss is not finite.
+    """
+    lightning.seed_everything(model.train.seed, verbose=False)
+    last = _last_checkpoint(checkpoints, fingerprint(training_set, model))
+    learner = Learner(network, PlaneReader(results, training_set, classes), training_set, model)
+    trainer = _trainer(model, checkpoints)
+    trainer.fit(learner, ckpt_path=last, weights_only=True)
+    if not trainer.is_global_zero:
+        return None
+    best = torch.load(_best_checkpoint(trainer), weights_only=True, map_location="cpu")
+    weights = {name.removeprefix("network."): tensor for name, tensor in best["state_dict"].items()}
+    return Outcome(weights, learner.history, best["confusion"])
+
+
+def fingerprint(training_set: TrainingSet, model: ModelSettings) -> str:
+    """Return a digest of all that a checkpoint must agree with to be gone on from."""
+    text = training_set.model_dump_json() + model.model_dump_json(exclude={"infer"})
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def rank_count() -> int:
+    """Return how many ranks torchrun started (1 without it)."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def _trainer(model: ModelSettings, checkpoints: Path) -> lightning.Trainer:
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    nodes = rank_count() // local
+    best = ModelCheckpoint(
+        checkpoints, filename="best", monitor="validation_accuracy", mode="max", enable_version_counter=False
+    )
+    latest = ModelCheckpoint(checkpoints, filename="last", enable_version_counter=False, save_on_train_epoch_end=False)
+    patience = EarlyStopping("validation_accuracy", patience=model.train.patience_epochs, mode="max")
+    return lightning.Trainer(
+        accelerator="gpu" if torch.cuda.is_available() else "cpu",
+        devices=local,
+        num_nodes=nodes,
+        strategy="ddp" if rank_count() > 1 else "auto",
+        max_epochs=model.train.epochs,
+        precision=model.train.precision,
+        callbacks=[best, latest, patience],
+        use_distributed_sampler=False,
+        reload_dataloaders_every_n_epochs=1,
+        num_sanity_val_steps=0,
+        logger=False,
+        enable_progress_bar=os.isatty(2),
+        enable_model_summary=False,
+        deterministic=True,
+    )
+
+
+def _last_checkpoint(checkpoints: Path, mark: str) -> Path | None:
+    """Return the checkpoint to go on from; clear away those of another training."""
+    note = checkpoints / FINGERPRINT
+    last = checkpoints / "last.ckpt"
+    if note.is_file() and note.read_text() == mark:
+        return last if last.is_file() else None
+    if int(os.environ.get("RANK", "0")) == 0:
+        shutil.rmtree(checkpoints, ignore_errors=True)
+        checkpoints.mkdir(parents=True)
+        note.write_text(mark)
+    return None
+
+
+def _best_checkpoint(trainer: lightning.Trainer) -> str:
+    path: Any = trainer.checkpoint_callbacks[0].best_model_path
+    if not path:
+        raise BadInput(Fault("training", "no validated epoch", "at least one", "train for an epoch or more"))
+    return str(path)

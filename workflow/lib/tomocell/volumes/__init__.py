@@ -1,0 +1,1 @@
+"""Volumes: where voxels are read from and written to."""

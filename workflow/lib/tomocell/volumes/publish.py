@@ -1,0 +1,102 @@
+"""Nothing half-written is ever taken for whole: write beside, then rename."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tomocell.errors import BadInput, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PARTIAL = ".partial"
+SUPERSEDED = ".superseded"
+LEAST_FREE_BYTES = 1 << 20
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` that takes its place when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = _partial_beside(path)
+    try:
+        with _naming_a_full_disk(path):
+            yield partial
+            _flush(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_bytes_atomically(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path``, which holds either all of it or what it held before."""
+    with atomic_file(path) as partial:
+        partial.write_bytes(content)
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """Write ``text`` as UTF-8 to ``path``, which holds either all of it or what it held before."""
+    write_bytes_atomically(path, text.encode())
+
+
+@contextmanager
+def atomic_directory(path: Path) -> Iterator[Path]:
+    """Yield a fresh directory beside ``path`` that takes its place when the block ends well.
+
+    The name is unique, so that a writer believed dead that still runs cannot mix its files into ours;
+    what earlier writers of the same directory left unfinished is removed first.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
+    partial = _partial_beside(path)
+    partial.mkdir()
+    try:
+        with _naming_a_full_disk(path):
+            yield partial
+        _swap(partial, path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _partial_beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}{PARTIAL}")
+
+
+def _sweep(path: Path) -> None:
+    for pattern in (PARTIAL, SUPERSEDED):
+        for stale in path.parent.glob(f"{path.name}.*{pattern}"):
+            shutil.rmtree(stale, ignore_errors=True)
+
+
+def _swap(partial: Path, path: Path) -> None:
+    superseded = partial.with_suffix(SUPERSEDED)
+    if path.exists():
+        path.rename(superseded)
+    partial.rename(path)
+    shutil.rmtree(superseded, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as handle:
+        os.fsync(handle.fileno())
+
+
+@contextmanager
+def _naming_a_full_disk(path: Path) -> Iterator[None]:
+    # Codecs and libraries report a full disk as errors of many types; the disk itself says it plainly.
+    try:
+        yield
+    except BadInput:
+        raise
+    except Exception as error:
+        free = shutil.disk_usage(path.parent).free
+        if free < LEAST_FREE_BYTES:
+            fault = Fault(str(path), f"{free} bytes free", "room on the disk", "free some space, then run it again")
+            raise BadInput(fault) from error
+        raise

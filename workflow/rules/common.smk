@@ -1,0 +1,79 @@
+# Where the workflow meets the package: settings become types, rows become paths. No science here.
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+LIBRARY = str(Path(workflow.basedir) / "workflow" / "lib")
+sys.path.insert(0, LIBRARY)
+# Jobs, on this machine or on a node, find the package the same way.
+os.environ["PYTHONPATH"] = os.pathsep.join([LIBRARY, *filter(None, [os.environ.get("PYTHONPATH")])])
+
+from tomocell.errors import BadInput
+from tomocell.settings import discovery
+from tomocell.settings.digest import code_digest
+from tomocell.settings.load import load_project
+from tomocell.settings.preflight import check_scans
+
+DEFAULT_STUDY = "config/lithium.yaml"
+
+
+def or_stop(read, *arguments):
+    """Call `read`; bad input stops the workflow with its message, before any job."""
+    try:
+        return read(*arguments)
+    except BadInput as error:
+        raise WorkflowError(f"Bad input, nothing was run:\n{error}") from error
+
+
+PROJECT = or_stop(load_project, Path(config.get("study", DEFAULT_STUDY)))
+STUDY, SHEET, RESULTS = PROJECT.study, PROJECT.sheet, PROJECT.study.results
+STEP = f"{RESULTS}/{{series}}/{{timestep}}"
+ENVIRONMENT = "../../envs/tomocell.yaml"
+
+
+def is_converted(sample):
+    """Tell whether the raw file of `sample` has been converted: it may have been archived since."""
+    return Path(f"{RESULTS}/{sample.series}/{sample.timestep}/volume.manifest.json").is_file()
+
+
+def sample(wildcards):
+    """Return the row of the sheet that a job is about."""
+    return SHEET[wildcards.series, wildcards.timestep]
+
+
+def stage_digest(stage, *plug_ins):
+    """Return the digest of a stage's code and of the plug-ins in use: a change re-runs the stage."""
+    return or_stop(code_digest, f"tomocell.stages.{stage}", *plug_ins)
+
+
+def plug_ins(package, attribute):
+    """Return the full names of all modules of a package that offer `attribute`."""
+    return [f"{package}.{name}" for name in discovery.names_offering(package, attribute)]
+
+
+def minutes(per_gigavoxel, least=5):
+    """Return a job's run time: `least` minutes and more for large scans, as long again for each attempt."""
+
+    def runtime(wildcards, attempt):
+        return attempt * round(least + per_gigavoxel * PROJECT.gigavoxels(sample(wildcards)))
+
+    return runtime
+
+
+def over_series(per_timestep):
+    """Return an input function: `per_timestep` of every timestep of the job's series."""
+
+    def inputs(wildcards):
+        found = dict(wildcards.items())
+        return [
+            per_timestep.format(**found, timestep=timestep) for timestep in SHEET.timesteps(wildcards.series)
+        ]
+
+    return inputs
+
+
+# Only the driver looks at the scans; the jobs it starts read the settings again but open nothing.
+if workflow.is_main_process:
+    or_stop(check_scans, PROJECT, is_converted)
