@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= 2
 STUDY ?= config/lithium.yaml
+PROFILE ?= profiles/local
 LIBRARY := workflow/lib
 QIM3D := qim3d==1.5.3
 READY := $(VENV)/.ready
@@ -17,7 +18,7 @@ export PYTHONPATH := $(CURDIR)/$(LIBRARY)
 # One driver at a time; the kernel frees this lock when a driver dies, so a killed run goes on with the same command.
 RUN := flock --nonblock --conflict-exit-code 75 .driver.lock sh -c
 
-.PHONY: help setup demo run data test lint format schema lock bench clean
+.PHONY: help setup demo run dryrun data test lint format schema lock bench clean
 
 help: ## Show the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -48,8 +49,11 @@ demo: data ## Run the demo: a lithium cell with known truth, and a real volume o
 	@ls -1 $(CURDIR)/results/voids/report.html $(CURDIR)/results/lithium/report.html
 
 run: $(READY) ## Run a study: make run STUDY=config/mine.yaml
-	@$(RUN) 'snakemake --profile profiles/local --cores $(CORES) --config study=$(STUDY) --unlock --quiet all \
-	  && snakemake --profile profiles/local --cores $(CORES) --config study=$(STUDY)'
+	@$(RUN) 'snakemake --profile $(PROFILE) --cores $(CORES) --config study=$(STUDY) --unlock --quiet all \
+	  && snakemake --profile $(PROFILE) --cores $(CORES) --config study=$(STUDY)'
+
+dryrun: data ## Show what would run: make dryrun PROFILE=profiles/slurm STUDY=config/mine.yaml
+	snakemake --profile $(PROFILE) --config study=$(STUDY) --dry-run --quiet
 
 test: data ## Run every test.
 	pytest

@@ -379,10 +379,10 @@ def raw(folder: Path, **changes: Any) -> Path:
         ({"dtype": ...}, ("no dtype", "shape, dtype, byte_order")),
         ({"dtype": "uint12"}, ("v.json, dtype", "'uint12'")),
         ({"shape": [10, 6]}, ("v.json, shape",)),
-        ({"shape": [10, 6.5, 5]}, ("v.json, shape", "6.5")),
-        ({"shape": [10, 0, 5]}, ("v.json, shape", "greater than or equal to 1")),
-        ({"byte_order": "middle"}, ("v.json, byte_order", "'little' or 'big'")),
-        ({"voxel_size_um": [0, 1, 1]}, ("v.json, voxel_size_um", "micrometres")),
+        ({"shape": [10, 6.5, 5]}, ("v.json, shape", "6.5", "planes, rows and columns")),
+        ({"shape": [10, 0, 5]}, ("v.json, shape", "[10, 0, 5]", "greater than or equal to 1")),
+        ({"byte_order": "middle"}, ("v.json, byte_order", "little or big")),
+        ({"voxel_size_um": [0, 1, 1]}, ("v.json, voxel_size_um: found [0, 1, 1]", "micrometres")),
         ({"voxel_size_um": [1.33e-6] * 3}, ("v.json, voxel_size_um", "1.33e-06", "micrometres")),
         ({"voxel_size_um": [float("nan"), 1, 1]}, ("v.json, voxel_size_um",)),
     ],
@@ -407,7 +407,7 @@ def test_sidecar_that_is_no_json(tmp_path: Path) -> None:
     (tmp_path / "v.json").write_text("{'shape': 3}")
     refused(path, "v.json", "a JSON sidecar")
     (tmp_path / "v.json").write_text("[1, 2]")
-    refused(path, "v.json, whole", "an object with the keys shape")
+    refused(path, "v.json: found [1, 2]", "an object with the keys shape")
 
 
 # formats of ITK and VTK

@@ -29,6 +29,14 @@ def test_one_unit_and_like_sizes_share_a_chart() -> None:
     assert names(frame) == [["electrode_um3", "film_um3"], ["pit_um3"], ["film_um"]]
 
 
+def test_sums_of_classes_stand_apart_from_classes() -> None:
+    frame = table(film_um=[1.0, 2.0], plating_side_um=[3.0, 4.0], pit_um=[1.0, 1.0])
+    assert [[q.key for q in group] for group in groups(frame, ("film", "pit"))] == [
+        ["film_um", "pit_um"],
+        ["plating_side_um"],
+    ]
+
+
 def test_pure_numbers_keep_to_themselves() -> None:
     assert names(table(count=[1, 2], ratio=[0.5, 0.6])) == [["count"], ["ratio"]]
 

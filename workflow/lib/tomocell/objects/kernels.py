@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Bytes = NDArray[np.uint8]
     Labels = NDArray[np.uint32]
-    Grids = tuple[Bytes, Labels]
+    Grids = tuple[Bytes, Labels, Ints]
     Whole = int | np.int64
     Place = tuple[int, int, int]
     Row = NDArray[np.uint8]
@@ -42,10 +42,12 @@ _SURFACE = 10
 _RIM = 17
 
 CORNERS = tuple((bit >> 1 & 1, bit & 1, bit >> 2) for bit in range(8))  # (dz, dy, dx) of each bit of a tile's code
-_FULL = 255
-_RIGHT = 4
-_LAST = 7  # bit of the voxel that the tile is named after, and of those before it along z, y, x
-_PARTNERS = (5, 6, 3)
+_RIGHT = 4  # a tile's code: 4 bits of the column x - 1, then those of the column x
+_FULL = 15
+_ROW = 8  # the bit of row (z, y) in a column
+_WORD = 8
+_FULL_WORD = np.uint64(0x0F0F0F0F0F0F0F0F)
+_ANY_TOUCH = 26
 
 
 def _direction(first: int, second: int) -> int:
@@ -84,74 +86,104 @@ def mark_present(voxels: Bytes, frame: Ints, present: NDArray[np.bool_]) -> None
 
 
 @_compiled
-def add_runs(labels: Labels, frame: Ints, sums: Ints, least: Ints) -> None:
-    """Add the core's runs along x to the counts, moments and boxes of their pieces.
-
-    Args:
-        labels: Pieces, numbered from 1; 0 is no piece.
-        frame: Where the block lies.
-        sums: (pieces, COLUMNS); count, first and second moments in voxels about the volume's voxel (0, 0, 0). Second
-            moments may wrap around 2**64; about the object's own centre they are whole again.
-        least: (pieces, 7); least z, y, x, -z, -y, -x and least index in raster order.
-    """
-    for z in range(1, frame[1, 0]):
-        for y in range(1, frame[1, 1]):
-            _add_runs_of_row(labels[z, y], (z + frame[0, 0], y + frame[0, 1]), frame, sums, least)
+def find_first(labels: Labels, frame: Ints, first: Ints) -> None:
+    """Lower ``first[piece]`` to the raster index, in the volume, of the first voxel that a piece has in the core."""
+    stop_z, stop_y, stop_x = frame[1]
+    for z in range(1, stop_z):
+        for y in range(1, stop_y):
+            row = (z + frame[0, 0]) * frame[2, 1] + y + frame[0, 1]
+            for x in range(1, stop_x):
+                if labels[z, y, x]:
+                    piece = labels[z, y, x] - 1
+                    first[piece] = min(first[piece], row * frame[2, 2] + x + frame[0, 2])
 
 
 @_compiled
-def add_all(grids: Grids, target: int, frame: Ints, totals: Totals, columns: Ints, connectivity: int) -> None:
-    """Add the runs, boundary crossings and contacts of a block to its pieces.
-
-    Row by row, so that the labels that a row of tiles needs are still in the cache.
+def add_all(block: Grids, target: int, columns: Ints, totals: Totals, connectivity: int) -> None:
+    """Add the runs, boundary crossings and contacts of a block to its pieces, row by row.
 
     Args:
-        grids: Class values and pieces.
+        block: Class values, pieces (from 1; 0 is no piece), frame.
         target: The class value of the pieces' voxels.
-        frame: Where the block lies.
-        totals: ``sums`` and ``least`` as above, and contacts (pieces, 3, classes): faces shared with each class, by
-            the axis of their normal.
         columns: (256,); where among the contacts a class value counts.
+        totals: Sums (pieces, COLUMNS), moments in voxels about the volume's voxel (0, 0, 0): second moments may wrap
+            around 2**64, but about the object's own centre they are whole again. Least (pieces, 7): z, y, x, -z, -y,
+            -x and raster index. Contacts (pieces, 3, classes): faces shared with each class, by their normals' axis.
         connectivity: 26 promises that a tile holds one piece at most.
     """
-    voxels, labels = grids
-    codes = np.zeros(voxels.shape[2], np.uint8)
+    voxels, _, frame = block
+    codes = np.zeros((voxels.shape[2] + _WORD - 1) // _WORD * _WORD, np.uint8)
+    words = codes.view(np.uint64)
+    tiles = np.zeros((len(codes), 2), np.int64)
     for z in range(1, voxels.shape[0]):
         for y in range(1, voxels.shape[1]):
+            rows = (voxels[z - 1, y - 1], voxels[z - 1, y], voxels[z, y - 1], voxels[z, y])
+            _encode(rows, target, codes)
+            count = _find_tiles(codes, words, voxels.shape[2], tiles)
             if z < frame[1, 0] and y < frame[1, 1]:
-                _add_runs_of_row(labels[z, y], (z + frame[0, 0], y + frame[0, 1]), frame, totals[0], totals[1])
-            _encode((voxels[z - 1, y - 1], voxels[z - 1, y], voxels[z, y - 1], voxels[z, y]), target, codes)
-            for x in range(1, voxels.shape[2]):
-                code = np.int64(codes[x - 1]) | np.int64(codes[x]) << _RIGHT
-                if code not in (0, _FULL):
-                    _add_crossings(labels, (z, y, x), code, connectivity, totals[0])
-                    _add_contacts(grids, (z, y, x), code, frame, columns, totals)
+                _add_runs(block, (z, y), codes, tiles[:count], totals)
+            if count and connectivity == _ANY_TOUCH:
+                _add_crossings(block, (z, y), codes, tiles[:count], totals)
+            elif count:
+                _add_crossings_of_each(block, (z, y), codes, tiles[:count], totals)
+            if count:
+                _add_contacts(block, (z, y), codes, tiles[:count], totals, columns)
 
 
 @_compiled
-def _add_runs_of_row(row: NDArray[np.uint32], place: tuple[int, int], frame: Ints, sums: Ints, least: Ints) -> None:
-    z, y = place
-    x = 1
-    while x < frame[1, 2]:
-        label = row[x]
-        begin = x
-        x += 1
-        if label == 0:
+def _encode(rows: tuple[Row, Row, Row, Row], target: int, codes: Row) -> None:
+    """Set 4 bits for each x: whether the target stands in rows (z - 1, y - 1), (z - 1, y), (z, y - 1), (z, y)."""
+    value = np.uint8(target)
+    for x in range(rows[0].shape[0]):
+        codes[x] = (
+            np.uint8(rows[0][x] == value)
+            + np.uint8(2) * np.uint8(rows[1][x] == value)
+            + np.uint8(4) * np.uint8(rows[2][x] == value)
+            + np.uint8(8) * np.uint8(rows[3][x] == value)
+        )
+
+
+@_compiled
+def _find_tiles(codes: Row, words: NDArray[np.uint64], width: int, tiles: Ints) -> int:
+    """List the x of the tiles that are not all inside or all outside; eight uniform ones at a time are passed over."""
+    count = 0
+    for word in range(words.shape[0]):
+        before = codes[max(_WORD * word - 1, 0)]
+        if (words[word] == 0 and before == 0) or (words[word] == _FULL_WORD and before == _FULL):
             continue
-        while x < frame[1, 2] and row[x] == label:
-            x += 1
-        first = begin + frame[0, 2]
-        _add_run((z, y, first), x - begin, sums[label - 1])
-        _widen((z, y, first), x - begin, (z * frame[2, 1] + y) * frame[2, 2] + first, least[label - 1])
+        for x in range(max(_WORD * word, 1), min(_WORD * (word + 1), width)):
+            if codes[x] != codes[x - 1] or codes[x] not in (0, _FULL):
+                tiles[count, 0] = x
+                count += 1
+    return count
 
 
 @_compiled
-def _add_run(place: Place, length: int, sums: Ints) -> None:
-    z, y, first = place
+def _add_runs(block: Grids, row: tuple[int, int], codes: Row, tiles: Ints, totals: Totals) -> None:
+    """Add the core's runs; they begin and end at tiles, or at the ends of the core."""
+    stop = block[2][1, 2]
+    begin = 1
+    for tile in range(len(tiles)):
+        x = tiles[tile, 0]
+        here, before = codes[x] & _ROW, codes[x - 1] & _ROW
+        if here and not before:
+            begin = x
+        elif before and not here and x > begin:
+            _add_run(block, (*row, begin), x - begin, totals)
+    if block[0].shape[2] == stop and codes[stop - 1] & _ROW:
+        _add_run(block, (*row, begin), stop - begin, totals)
+
+
+@_compiled
+def _add_run(block: Grids, place: Place, length: int, totals: Totals) -> None:
+    _, labels, frame = block
+    z, y, first = place[0] + frame[0, 0], place[1] + frame[0, 1], place[2] + frame[0, 2]
     last = first + length - 1
     sum_x = (first + last) * length // 2
     # The sum of squares up to n, for the last x of the run and for the one before its first.
     squares = last * (last + 1) * (2 * last + 1) // 6 - (first - 1) * first * (2 * first - 1) // 6
+    piece = labels[place] - 1
+    sums = totals[0][piece]
     sums[0] += length
     sums[1] += length * z
     sums[2] += length * y
@@ -162,43 +194,56 @@ def _add_run(place: Place, length: int, sums: Ints) -> None:
     sums[7] += length * z * y
     sums[8] += z * sum_x
     sums[9] += y * sum_x
+    _widen((z, y, first), last, (z * frame[2, 1] + y) * frame[2, 2] + first, totals[1][piece])
 
 
 @_compiled
-def _widen(place: Place, length: int, raster: int, least: Ints) -> None:
+def _widen(first: Place, last_x: int, raster: int, least: Ints) -> None:
     for axis in range(3):
-        least[axis] = min(least[axis], place[axis])
-    least[3] = min(least[3], -place[0])
-    least[4] = min(least[4], -place[1])
-    least[5] = min(least[5], 1 - place[2] - length)
+        least[axis] = min(least[axis], first[axis])
+    least[3] = min(least[3], -first[0])
+    least[4] = min(least[4], -first[1])
+    least[5] = min(least[5], -last_x)
     least[6] = min(least[6], raster)
 
 
 @_compiled
-def _encode(rows: tuple[Row, Row, Row, Row], target: int, codes: Row) -> None:
-    value = np.uint8(target)
-    for x in range(codes.shape[0]):
-        codes[x] = (
-            np.uint8(rows[0][x] == value)
-            + np.uint8(2) * np.uint8(rows[1][x] == value)
-            + np.uint8(4) * np.uint8(rows[2][x] == value)
-            + np.uint8(8) * np.uint8(rows[3][x] == value)
-        )
+def _add_crossings(block: Grids, row: tuple[int, int], codes: Row, tiles: Ints, totals: Totals) -> None:
+    """Add crossings where a tile holds one piece, and note which.
 
-
-@_compiled
-def _add_crossings(labels: Labels, place: Place, code: Whole, connectivity: int, sums: Ints) -> None:
-    while code != 0:
-        label = _label_at(labels, place, _LATEST_BIT[code])
-        own = code if connectivity == 26 else _bits_of(labels, place, code, label)  # noqa: PLR2004
+    Tiles next to each other that share a voxel of a piece share the piece: one look-up serves a whole stretch.
+    """
+    labels, sums = block[1], totals[0]
+    piece = np.int64(-1)
+    for tile in range(len(tiles)):
+        x = tiles[tile, 0]
+        code = np.int64(codes[x - 1]) | np.int64(codes[x]) << _RIGHT
+        if piece < 0 or codes[x - 1] == 0:
+            piece = _label_at(labels, (*row, x), _LATEST_BIT[code]) - 1
+        tiles[tile, 1] = piece
         for direction in range(7):
-            sums[label - 1, _SURFACE + direction] += _TABLE[own, direction]
-        code ^= own
+            sums[piece, _SURFACE + direction] += _TABLE[code, direction]
 
 
 @_compiled
-def _label_at(grid: Labels | Bytes, place: Place, bit: Whole) -> Whole:
-    return np.int64(grid[place[0] - 1 + (bit >> 1 & 1), place[1] - 1 + (bit & 1), place[2] - 1 + (bit >> 2)])
+def _add_crossings_of_each(block: Grids, row: tuple[int, int], codes: Row, tiles: Ints, totals: Totals) -> None:
+    """Add crossings where a tile may hold several pieces, each of which is bounded by the others as well."""
+    labels, sums = block[1], totals[0]
+    for tile in range(len(tiles)):
+        x = tiles[tile, 0]
+        tiles[tile, 1] = -1
+        rest = np.int64(codes[x - 1]) | np.int64(codes[x]) << _RIGHT
+        while rest != 0:
+            label = _label_at(labels, (*row, x), _LATEST_BIT[rest])
+            own = _bits_of(labels, (*row, x), rest, label)
+            for direction in range(7):
+                sums[label - 1, _SURFACE + direction] += _TABLE[own, direction]
+            rest ^= own
+
+
+@_compiled
+def _label_at(labels: Labels, place: Place, bit: Whole) -> Whole:
+    return np.int64(labels[place[0] - 1 + (bit >> 1 & 1), place[1] - 1 + (bit & 1), place[2] - 1 + (bit >> 2)])
 
 
 @_compiled
@@ -211,18 +256,29 @@ def _bits_of(labels: Labels, place: Place, code: Whole, label: Whole) -> Whole:
 
 
 @_compiled
-def _add_contacts(grids: Grids, place: Place, code: Whole, frame: Ints, columns: Ints, totals: Totals) -> None:
-    for axis in range(3):
-        inside = code >> _LAST & 1
-        if inside == code >> _PARTNERS[axis] & 1:
-            continue
-        label = _label_at(grids[1], place, _LAST if inside else _PARTNERS[axis])
-        last = place[axis] + frame[0, axis]
-        if last in (0, frame[2, axis]):
-            totals[0][label - 1, _RIM + axis] += 1
-        else:
-            value = _label_at(grids[0], place, _PARTNERS[axis] if inside else _LAST)
-            totals[2][label - 1, axis, columns[value]] += 1
+def _add_contacts(  # noqa: PLR0913
+    block: Grids, row: tuple[int, int], codes: Row, tiles: Ints, totals: Totals, columns: Ints
+) -> None:
+    """Add the faces between each tile's last voxel and the three before it."""
+    voxels, labels, frame = block
+    sums, _, contacts = totals
+    for tile in range(len(tiles)):
+        x = tiles[tile, 0]
+        here = (row[0], row[1], x)
+        befores = ((row[0] - 1, row[1], x), (row[0], row[1] - 1, x), (row[0], row[1], x - 1))
+        inside = codes[x] & _ROW != 0
+        besides = (codes[x] >> 1 & 1 != 0, codes[x] >> 2 & 1 != 0, codes[x - 1] & _ROW != 0)
+        for axis in range(3):
+            if inside == besides[axis]:
+                continue
+            piece = tiles[tile, 1]
+            if piece < 0:
+                piece = np.int64(labels[here if inside else befores[axis]]) - 1
+            place = here[axis] + frame[0, axis]
+            if place in (0, frame[2, axis]):
+                sums[piece, _RIM + axis] += 1
+            else:
+                contacts[piece, axis, columns[voxels[befores[axis] if inside else here]]] += 1
 
 
 @_compiled

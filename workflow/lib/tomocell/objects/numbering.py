@@ -8,7 +8,7 @@ import numpy as np
 
 from tomocell.blocks import Block, Limits, map_blocks
 from tomocell.objects.labelling import LabelledBlock, Target, cut_for, join_blocks, label_block
-from tomocell.objects.sums import LEAST, NOWHERE, RASTER, number_objects
+from tomocell.objects.sums import NOWHERE, number_objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,6 @@ def label_blocks(
 def _first_voxels(block: LabelledBlock) -> NDArray[np.int64]:
     from tomocell.objects import kernels
 
-    sums = np.zeros((block.pieces, kernels.COLUMNS), np.int64)
-    least = np.full((block.pieces, LEAST), NOWHERE)
-    kernels.add_runs(block.labels, block.frame, sums, least)
-    return least[:, RASTER]
+    first = np.full(block.pieces, NOWHERE)
+    kernels.find_first(block.labels, block.frame, first)
+    return first

@@ -48,18 +48,17 @@ def values_present(block: LabelledBlock) -> Ints:
     return np.flatnonzero(present)
 
 
-def sum_block(block: LabelledBlock, connectivity: int) -> Sums:
-    """Add up the pieces of a block."""
+def sum_block(block: LabelledBlock, values: Ints, connectivity: int) -> Sums:
+    """Add up the pieces of a block in which these class ``values`` are present."""
     from tomocell.objects import kernels
 
     sums = np.zeros((block.pieces, kernels.COLUMNS), np.int64)
     least = np.full((block.pieces, LEAST), NOWHERE)
-    values = values_present(block)
     columns = np.zeros(VALUES, np.int64)
     columns[values] = np.arange(len(values))
     contacts = np.zeros((block.pieces, 3, len(values)), np.int64)
-    grids = (block.voxels, block.labels)
-    kernels.add_all(grids, block.target, block.frame, (sums, least, contacts), columns, connectivity)
+    grids = (block.voxels, block.labels, block.frame)
+    kernels.add_all(grids, block.target, columns, (sums, least, contacts), connectivity)
     return Sums(sums, least, _listed(contacts, values), _strangers(block, connectivity))
 
 

@@ -68,8 +68,9 @@ def object_table(
     size = volume.size
 
     def measure(block: LabelledBlock) -> Sums:
-        _require_names(volume, block)
-        return sum_block(block, connectivity)
+        values = values_present(block)
+        _require_names(volume, block, values)
+        return sum_block(block, values, connectivity)
 
     joined = join_blocks(volume, target, cut_for(volume, limits, core), limits.workers, measure)
     objects = sum_objects(joined)
@@ -77,9 +78,9 @@ def object_table(
     return pd.DataFrame(columns | _contacts(objects, volume, target.values))
 
 
-def _require_names(volume: Volume, block: LabelledBlock) -> None:
+def _require_names(volume: Volume, block: LabelledBlock, values: NDArray[np.int64]) -> None:
     known = {member.value for member in volume.classes}
-    unknown = sorted(set(values_present(block).tolist()) - known) if known else []
+    unknown = sorted(set(values.tolist()) - known) if known else []
     if unknown:
         start = block.frame[0] + 1
         where = f"{volume.name}, block from voxel ({start[0]}, {start[1]}, {start[2]})"

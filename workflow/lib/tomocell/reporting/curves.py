@@ -10,7 +10,7 @@ from tomocell.reporting.numbers import Quantity, describe, is_number, is_uncerta
 from tomocell.reporting.svg import PALETTE, Line, draw
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import pandas as pd
 
@@ -25,7 +25,8 @@ MOST_NAMES = 3  # in a title
 def charts_over_time(title: str, frame: pd.DataFrame, axis: TimeAxis, colors: Mapping[str, str]) -> tuple[Chart, ...]:
     """Return charts of every number of ``frame`` (one row per timestep) that is not nought all the time."""
     rows = frame[frame["timestep"].isin(list(axis.positions))]
-    return tuple(_chart(title, _lines(rows, group, axis, colors), axis, group[0].unit) for group in groups(rows))
+    grouped = groups(rows, colors)
+    return tuple(_chart(title, _lines(rows, group, axis, colors), axis, group[0].unit) for group in grouped)
 
 
 def number_keys(frame: pd.DataFrame) -> list[str]:
@@ -34,20 +35,26 @@ def number_keys(frame: pd.DataFrame) -> list[str]:
     return [key for key in keys if frame[key].dtype.kind in "iuf"]
 
 
-def groups(frame: pd.DataFrame) -> list[list[Quantity]]:
-    """Return quantities to draw together: of one unit, and of like size."""
-    by_unit: dict[str, list[Quantity]] = {}
+def groups(frame: pd.DataFrame, classes: Collection[str] = ()) -> list[list[Quantity]]:
+    """Return quantities to draw together: of one unit, of like size, and all of single classes or all of several."""
+    alike: dict[tuple[str, bool], list[Quantity]] = {}
     for key in _worth_drawing(frame):
         quantity = describe(key)
         # Pure numbers share no unit that would make them comparable.
-        by_unit.setdefault(quantity.unit or key, []).append(quantity)
-    return [group for members in by_unit.values() for group in _of_like_size(members, frame)]
+        alike.setdefault((quantity.unit or key, _class_of(key, classes) is None), []).append(quantity)
+    return [group for members in alike.values() for group in _of_like_size(members, frame)]
 
 
 def color_of(key: str, index: int, colors: Mapping[str, str]) -> str:
     """Return the colour of the class that a key speaks of, or one of the palette."""
-    named = [name for name in colors if key == name or key.startswith(f"{name}_")]
-    return colors[max(named, key=len)] if named else PALETTE[index % len(PALETTE)]
+    name = _class_of(key, colors)
+    return PALETTE[index % len(PALETTE)] if name is None else colors[name]
+
+
+def _class_of(key: str, classes: Collection[str]) -> str | None:
+    """Return the class that a key speaks of; the longest name where several fit."""
+    named = [name for name in classes if key == name or key.startswith(f"{name}_")]
+    return max(named, key=len) if named else None
 
 
 def _worth_drawing(frame: pd.DataFrame) -> list[str]:

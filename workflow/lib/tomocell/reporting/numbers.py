@@ -116,12 +116,21 @@ def format_column(values: Sequence[float | None], uncertainties: Sequence[float 
     has four digits. Whole numbers stay whole.
     """
     bounds = uncertainties or [None] * len(values)
-    # A value far below its uncertainty is told in the uncertainty's power of ten.
-    power = common_power([abs(number) for number in (*values, *bounds) if is_number(number)])
+    power = _power(values, bounds)
     whole = power == 0 and all(float(value).is_integer() for value in values if is_number(value))
     places = 0 if whole else _places([value for value in values if is_number(value)], power)
     cells = (_cell(value, bound, power, places) for value, bound in zip(values, bounds, strict=True))
     return Column(power, tuple(cells))
+
+
+def _power(values: Sequence[float | None], bounds: Sequence[float | None]) -> int:
+    """Return the common power; where uncertainties are all of three digits and more, one that hides their noise."""
+    # A value far below its uncertainty is told in the uncertainty's power of ten.
+    power = common_power([abs(number) for number in (*values, *bounds) if is_number(number)])
+    least = min((bound for bound in bounds if is_number(bound) and bound > 0), default=0.0)
+    while least / 10.0**power >= 10**UNCERTAIN_DIGITS:
+        power += 3
+    return power
 
 
 def common_power(sizes: Sequence[float]) -> int:
@@ -157,7 +166,7 @@ def _cell(value: float | None, bound: float | None, power: int, places: int) -> 
     if bound is None or not is_number(bound):
         return fixed(value / scale, places)
     if bound == 0:
-        return f"{fixed(value / scale, places)} ± 0"
+        return f"{fixed(value / scale, places)} ± 0" if value else "0"
     # Nobody reads more than a micro-unit; past that the uncertainty is as good as none.
     places = min(max(UNCERTAIN_DIGITS - 1 - _magnitude(bound / scale), 0), 6)
     return f"{fixed(value / scale, places)} ± {fixed(bound / scale, places)}"

@@ -239,16 +239,14 @@ def place(placement: Placement, z: float, y: float, x: float) -> tuple[float, fl
     rz = a[0, 0] * z + a[0, 1] * y + a[0, 2] * x + a[0, 3]
     ry = a[1, 0] * z + a[1, 1] * y + a[1, 2] * x + a[1, 3]
     rx = a[2, 0] * z + a[2, 1] * y + a[2, 2] * x + a[2, 3]
-    c = (rz - placement.middle[0]) / placement.half[0]
-    b = (ry - placement.middle[1]) / placement.half[1]
-    d = (rx - placement.middle[2]) / placement.half[2]
-    basis = (1.0, c, b, d, c * c, b * b, d * d, c * b, c * d, b * d)
-    uz, uy, ux = 0.0, 0.0, 0.0
-    for term in range(10):
-        uz += w[0, term] * basis[term]
-        uy += w[1, term] * basis[term]
-        ux += w[2, term] * basis[term]
-    return rz - uz, ry - uy, rx - ux
+    v = (ry - placement.middle[1]) / placement.half[1]
+    u = (rx - placement.middle[2]) / placement.half[2]
+    first, second, third = v * v - 1 / 3, u * u - 1 / 3, v * u
+    return (
+        rz - w[0, 0] * first - w[0, 1] * second - w[0, 2] * third,
+        ry - w[1, 0] * first - w[1, 1] * second - w[1, 2] * third,
+        rx - w[2, 0] * first - w[2, 1] * second - w[2, 2] * third,
+    )
 
 
 @jit

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 STREAM = 3
 LEAST_SHARE = 0.5  # of the largest displacement, so that no scan is in place by chance
-GRID = 9  # points along each axis on which the warp is stripped of its rigid part and measured
+GRID = 9  # points along each axis on which the warp is measured
 SPARE_VOXELS = 1.0
 
 
@@ -28,14 +28,16 @@ SPARE_VOXELS = 1.0
 class Motion:
     """Where a point of the sample is found in a scan.
 
-    A point p of the sample frame appears at ``M r`` where ``p = r - u(r)``: M is the rigid motion and u the warp, a
-    polynomial of second degree in ``(r - middle) / half`` with no mean, no rotation (over the ROI) and no rigid part.
+    A point p of the sample frame appears at ``M r`` where ``p = r - u(r)``: M is the rigid motion and u the warp, which
+    bends the electrodes: a polynomial of second degree in y and x without constant or linear part. So it has no
+    shift and no turn over the region of interest, nor over any slab of it along z: nothing that a rigid fit could
+    find beside M.
 
     Attributes:
         rotation: 3 x 3.
         translation: Shift of the scan's centre, voxels.
         centre: Centre of the scan, voxels: what the rotation turns about.
-        warp: 3 x 10 coefficients of u in voxels, for the terms of ``terms``.
+        warp: 3 x 3 coefficients of u along (z, y, x) in voxels, for the terms of ``terms``.
         middle: Centre of the ROI, voxels.
         half: Half the size of the ROI, voxels.
     """
@@ -63,11 +65,15 @@ class Motion:
         """Return u at ``points`` (N, 3) of the sample frame, voxels."""
         return terms((points - self.middle) / self.half) @ self.warp.T
 
+    def displacements(self) -> Array:
+        """Return u on an even grid over the ROI, shape (N, 3), voxels."""
+        return self.displacement(self.middle + _grid() * self.half)
+
 
 def terms(points: Array) -> Array:
-    """Return the ten terms of second degree of scaled points (N, 3): 1, z, y, x, zz, yy, xx, zy, zx, yx."""
-    z, y, x = points.T
-    return np.stack([np.ones_like(z), z, y, x, z * z, y * y, x * x, z * y, z * x, y * x], axis=-1)
+    """Return yy - 1/3, xx - 1/3 and yx of points (N, 3) scaled to -1..1: each has no mean and no slope there."""
+    _, y, x = points.T
+    return np.stack([y * y - 1 / 3, x * x - 1 / 3, y * x], axis=-1)
 
 
 def motion_of(settings: CellSettings, step: Timestep) -> Motion:
@@ -76,15 +82,15 @@ def motion_of(settings: CellSettings, step: Timestep) -> Motion:
     Raises:
         BadInput: If the scan would no longer cover the ROI.
     """
-    half = np.maximum((np.array(settings.roi_size) - 1) / 2, 0.5)
+    half = np.array(settings.roi_size) / 2
     middle = np.array(settings.roi_start) + (np.array(settings.roi_size) - 1) / 2
     centre = (np.array(settings.shape) - 1) / 2
     if step == chronology.reference(settings):
-        return Motion(np.eye(3), np.zeros(3), centre, np.zeros((3, 10)), middle, half)
+        return Motion(np.eye(3), np.zeros(3), centre, np.zeros((3, 3)), middle, half)
     rng = np.random.default_rng([settings.seed, STREAM, step.index])
     rotation = rotation_matrix(_vector(rng, np.deg2rad(settings.max_rotation_deg)))
     translation = _vector(rng, settings.voxels(settings.max_translation_um))
-    warp = _warp(rng, half, settings.voxels(settings.nonrigid_um))
+    warp = _warp(rng, settings.voxels(settings.nonrigid_um))
     motion = Motion(rotation, translation, centre, warp, middle, half)
     _check_cover(settings, motion, step)
     return motion
@@ -107,28 +113,20 @@ def _vector(rng: np.random.Generator, largest: float) -> Array:
     return np.asarray(direction / np.linalg.norm(direction) * length)
 
 
-def _warp(rng: np.random.Generator, half: Array, largest: float) -> Array:
-    """Return coefficients of a warp without rigid part whose longest displacement in the ROI is ``largest``."""
-    axis = np.linspace(-1, 1, GRID)
-    scaled = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
-    basis = terms(scaled)
-    wanted = (basis @ rng.standard_normal((10, 3))).ravel()
-    rigid = _rigid_modes(scaled * half)
-    rest = wanted - rigid @ np.linalg.lstsq(rigid, wanted, rcond=None)[0]
-    coefficients = np.linalg.lstsq(basis, rest.reshape(-1, 3), rcond=None)[0].T
-    longest = np.linalg.norm(basis @ coefficients.T, axis=1).max()
+def _warp(rng: np.random.Generator, largest: float) -> Array:
+    """Return coefficients of a warp whose longest displacement in the ROI is ``largest``."""
+    coefficients = rng.standard_normal((3, 3))
+    longest = np.linalg.norm(terms(_grid()) @ coefficients.T, axis=1).max()
     return np.asarray(coefficients * (largest / longest))
 
 
-def _rigid_modes(points: Array) -> Array:
-    """Return the displacements (3 N, 6) of small shifts along and turns about the three axes."""
-    shifts = np.tile(np.eye(3), (len(points), 1))
-    turns = [np.cross(axis, points).ravel() for axis in np.eye(3)]
-    return np.column_stack([shifts, *turns])
+def _grid() -> Array:
+    axis = np.linspace(-1, 1, GRID)
+    return np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
 
 
 def _check_cover(settings: CellSettings, motion: Motion, step: Timestep) -> None:
-    corners = np.array(np.meshgrid(*[(-1, 1)] * 3)).reshape(3, -1).T * (motion.half + 0.5)
+    corners = np.array(np.meshgrid(*[(-1, 1)] * 3)).reshape(3, -1).T * motion.half
     moved = (motion.middle + corners - motion.centre) @ motion.rotation.T + motion.translation + motion.centre
     reach = settings.voxels(settings.nonrigid_um) + SPARE_VOXELS
     outside = float(max((reach - moved).max(), (moved + reach - (np.array(settings.shape) - 1)).max()))

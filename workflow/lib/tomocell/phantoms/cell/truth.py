@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tomocell.phantoms.cell.chronology import charge_mah, faraday_um
-from tomocell.phantoms.cell.motion import GRID
 from tomocell.phantoms.cell.views import LABELS, PHASES
 
 if TYPE_CHECKING:
@@ -106,9 +105,7 @@ def _rigid(settings: CellSettings, motion: Motion) -> dict[str, Any]:
 
 
 def _nonrigid(settings: CellSettings, motion: Motion) -> dict[str, float]:
-    axes = np.linspace(motion.middle - motion.half, motion.middle + motion.half, GRID).T
-    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    length = np.linalg.norm(motion.displacement(points), axis=1) * settings.voxel_size_um
+    length = np.linalg.norm(motion.displacements(), axis=1) * settings.voxel_size_um
     return {"largest_um": float(length.max()), "rms_um": float(np.sqrt((length**2).mean()))}
 
 

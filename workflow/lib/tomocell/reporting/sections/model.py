@@ -23,6 +23,7 @@ CARD, HISTORY = "model.json", "history.csv"
 METRICS = ("precision", "recall", "f1", "iou", "dice")
 NAMES = {"f1": "F1", "iou": "IoU"}
 CURVES = {"Loss": "loss", "Accuracy": "accuracy"}
+CAPTIONS = {"entries": "Labelled planes that it learned from, or was judged on", "settings": "How it was trained"}
 PERCENT = 100.0
 
 
@@ -121,17 +122,26 @@ def _curve(title: str, word: str, frame: pd.DataFrame) -> Chart:
 
 
 def _training(training: Mapping[str, Any]) -> list[Block]:
-    """Return the training set as a table of its planes, and everything else as pairs, folded away."""
-    tables: list[Table] = []
-    rest: dict[str, object] = {}
-    for key, value in flatten(dict(training)).items():
-        if isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
-            tables.append(_entries(describe(key).name, value))
-        else:
-            rest[describe(key).label] = format_setting(value)
+    """Return the training set as a table of its planes, settings and outcome as pairs, folded away."""
+    tables = [table for key, value in training.items() if (table := _training_table(key, value)) is not None]
+    rest = {key: value for key, value in training.items() if not isinstance(value, dict | list)}
     if rest:
-        tables.append(pairs_table("How it was trained", rest, ("Setting", "Value")))
+        tables.append(_settings_table("Outcome", rest))
     return [Details("Training set and settings", tuple(tables))] if tables else []
+
+
+def _training_table(key: str, value: object) -> Table | None:
+    caption = CAPTIONS.get(key, describe(key).name)
+    if isinstance(value, dict):
+        return _settings_table(caption, flatten(value))
+    if isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
+        return _entries(caption, value)
+    return None
+
+
+def _settings_table(caption: str, values: Mapping[str, Any]) -> Table:
+    entries = {describe(key).label: format_setting(value) for key, value in values.items()}
+    return pairs_table(caption, entries, ("Name", "Value"))
 
 
 def _entries(caption: str, entries: list[dict[str, Any]]) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tomocell.reporting.content import Cell, Details, Figure, Section, Table
-from tomocell.reporting.numbers import NOTHING, TIMES, describe, format_column, format_setting, format_value
+from tomocell.reporting.numbers import NOTHING, TIMES, describe, format_setting, format_value
 
 if TYPE_CHECKING:
     from tomocell.reporting.content import Block
@@ -54,7 +54,7 @@ def _table(source: Source, stores: dict[str, StoreVolume]) -> Table:
     ]
     for key in COLUMNS:
         values = [getattr(sample, key) for sample in samples]
-        cells = [Cell(text, is_number=True) for text in format_column(values).cells]
+        cells = [Cell(format_setting(value), is_number=True) for value in values]
         columns.append((Cell(describe(key).label, is_number=True), cells))
     shapes = [stores[sample.timestep].shape if sample.timestep in stores else None for sample in samples]
     sizes = [NOTHING if shape is None else TIMES.join(map(str, shape)) for shape in shapes]

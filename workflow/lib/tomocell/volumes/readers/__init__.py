@@ -65,7 +65,7 @@ def _missing(path: Path) -> Fault:
     if not folder.is_dir():
         there = next(parent for parent in folder.parents if parent.is_dir())
         return Fault(str(path), "nothing", "a file or folder", f"correct the path: it exists up to {there}")
-    similar = difflib.get_close_matches(path.name, [entry.name for entry in folder.iterdir()], cutoff=0.5)
+    similar = difflib.get_close_matches(path.name, [entry.name for entry in folder.iterdir()])
     remedy = (
         f"beside it lies {listing(similar)}" if similar else "correct the path, nothing of a similar name lies there"
     )

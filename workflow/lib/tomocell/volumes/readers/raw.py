@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, ValidationError
@@ -35,14 +35,14 @@ class Sidecar(Frozen):
     """What a raw file cannot say itself."""
 
     shape: tuple[Length, Length, Length] = Field(
-        description="Planes, rows, columns (Z, Y, X); x is fastest in the file."
+        description="Numbers of planes, rows and columns (Z, Y, X); x is fastest in the file."
     )
-    dtype: TypeName = Field(description="NumPy name of the type of a voxel.")
-    byte_order: Literal["little", "big"] = Field("little", description="Order of the bytes of a voxel.")
+    dtype: TypeName = Field(description="Type of a voxel, as NumPy calls it: uint8, uint16, float32, ...")
+    byte_order: Literal["little", "big"] = Field("little", description="Order of the bytes of a voxel: little or big.")
     voxel_size_um: tuple[EdgeUm, EdgeUm, EdgeUm] | None = Field(
         None, description="Edge lengths of a voxel along (Z, Y, X) in micrometres, between 0.1 nm and 1 cm."
     )
-    offset_bytes: int = Field(0, ge=0, strict=True, description="Bytes before the first voxel.")
+    offset_bytes: int = Field(0, ge=0, strict=True, description="Whole number of bytes before the first voxel.")
 
     def stored(self) -> np.dtype[np.generic]:
         """Return the type of a voxel with the byte order of the file."""
@@ -84,23 +84,21 @@ def read_sidecar(path: Path) -> Sidecar:
     try:
         return Sidecar.model_validate(content)
     except ValidationError as error:
-        raise BadInput(*(_fault(path, problem) for problem in error.errors())) from error
+        # A list with three wrong lengths is one fault of one key.
+        problems = {problem["loc"][:1]: problem for problem in error.errors()}
+        raise BadInput(*(_fault(path, content, problem) for problem in problems.values())) from error
 
 
-def _fault(path: Path, problem: ErrorDetails) -> Fault:
-    key = str(problem["loc"][0]) if problem["loc"] else ""
+def _fault(path: Path, content: Any, problem: ErrorDetails) -> Fault:  # noqa: ANN401 whatever the file holds
     known = ", ".join(Sidecar.model_fields)
-    if len(problem["loc"]) == 1 and problem["type"] in {"missing", "extra_forbidden"}:
-        value = f"no {key}" if problem["type"] == "missing" else f"the key {key}"
-        return Fault(str(path), value, f"the keys {known}", "add or rename the key")
+    if not problem["loc"]:
+        return Fault(str(path), content, f"an object with the keys {known}", "write it anew")
+    key = str(problem["loc"][0])
     field = Sidecar.model_fields.get(key)
-    expected = problem["msg"].removeprefix("Input should be ") if field else f"an object with the keys {known}"
-    return Fault(
-        f"{path}, {key or 'whole'}",
-        problem["input"],
-        expected,
-        f"it is: {field.description}" if field else "write an object with these keys",
-    )
+    if field is None or key not in content:
+        value = f"the key {key}" if field is None else f"no {key}"
+        return Fault(str(path), value, f"the keys {known}", "add or rename the key")
+    return Fault(f"{path}, {key}", content[key], field.description or "", f"correct it: {problem['msg'].lower()}")
 
 
 def _find_sidecar(path: Path) -> Path:
