@@ -37,6 +37,11 @@ localrules:
     all,
 
 
+# A profile may lean on variables of the environment, such as the account of a cluster.
+onstart:
+    or_stop(check_variables, profile_entries(), os.environ)
+
+
 rule all:
     default_target: True
     input:

@@ -8,7 +8,7 @@ from tomocell.stages.over_time import collect
 
 with logged(snakemake.log[0]):
     collect(
-        Path(snakemake.params.results),
+        Path(snakemake.output.table).parents[1],
         [Sample.model_validate(row) for row in snakemake.params.samples],
         snakemake.wildcards.analysis,
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tomocell.blocks import Limits
 from tomocell.joblog import logged
-from tomocell.settings.load import settings_of_analysis
+from tomocell.settings.plug_ins import settings_of_analysis
 from tomocell.stages.measure import measure
 from tomocell.volumes.manifest import store_path
 from tomocell.volumes.store import open_store

@@ -8,7 +8,7 @@ from tomocell.stages.training_set import assemble_training_set, write_training_s
 
 with logged(snakemake.log[0]):
     training_set = assemble_training_set(
-        Path(snakemake.params.results),
+        Path(snakemake.output.training_set).parents[2],
         [tuple(key) for key in snakemake.params.timesteps],
         snakemake.params.grey,
         ModelSettings.model_validate(snakemake.params.model),

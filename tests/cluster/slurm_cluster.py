@@ -7,28 +7,21 @@ this process and die with it, and job processes are found by the environment tha
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from cluster.slurm_conf import GPUS_PER_NODE, PARTITIONS, slurm_conf
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 NODES = ("n1", "n2")
-# The first is the default, as the generic profile asks for none; the others are those of the sites with a profile.
-PARTITIONS = ("batch", "booster", "develbooster", "gpus", "develgpus")
-GPUS_PER_NODE = 4
-# Claims, not cores: large enough for every request of the profiles, so that these run here unchanged.
-CPUS_PER_NODE = 48
-MEMORY_MB_PER_NODE = 512_000
-SLURMD_TIMEOUT_S = 10
 # Both are inherited by all that runs on the cluster, which is how its processes are found when they must die.
 CLUSTER_MARK = "TOMOCELL_TEST_CLUSTER"
 NODE_MARKS = ("TOMOCELL_TEST_NODE", "SLURMD_NODENAME")
@@ -37,10 +30,14 @@ BINARIES = ("munged", "slurmctld", "slurmd", "setpriv", *CLIENTS)
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+def search_path() -> str:
+    """PATH, and where daemons lie that a user's PATH leaves out."""
+    return f"{os.environ.get('PATH', '')}:{SYSTEM_PATH}"
+
+
 def unavailable_reason() -> str | None:
     """Why a cluster cannot be started here, or None where it can."""
-    search = f"{os.environ.get('PATH', '')}:{SYSTEM_PATH}"
-    missing = [name for name in BINARIES if shutil.which(name, path=search) is None]
+    missing = [name for name in BINARIES if shutil.which(name, path=search_path()) is None]
     if missing:
         return f"no SLURM here: {', '.join(missing)} not found (Debian: apt-get install slurm-wlm munge)"
     if os.geteuid() != 0:
@@ -55,23 +52,6 @@ def wait_for(done: Callable[[], bool], what: str, timeout_s: float, pause_s: flo
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {timeout_s:g} s for {what}")
         time.sleep(pause_s)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of the loopback that nobody listens on now."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
-def host_is_loopback() -> bool:
-    """Whether this host's name resolves to the loopback, so that SLURM can bind to it alone."""
-    try:
-        return ipaddress.ip_address(socket.gethostbyname(socket.gethostname())).is_loopback
-    except OSError:
-        return False
 
 
 @dataclass
@@ -160,7 +140,7 @@ class SlurmCluster:
     def env(self) -> dict[str, str]:
         """The environment in which commands, and snakemake, talk to this cluster."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "SRUN_", "SBATCH_", "SNAKEMAKE_"))}
-        path = f"{self.workdir}/bin:{os.environ.get('PATH', '')}:{SYSTEM_PATH}"
+        path = f"{self.workdir}/bin:{search_path()}"
         return kept | {"SLURM_CONF": str(self.conf), "PATH": path, CLUSTER_MARK: str(self.workdir)}
 
     def run(self, *command: str, timeout_s: float = 30) -> str:
@@ -177,7 +157,7 @@ class SlurmCluster:
             (self.workdir / name).mkdir(parents=True, exist_ok=True)
         for index in range(GPUS_PER_NODE):
             (self.workdir / f"dev/fakegpu{index}").touch()
-        self.conf.write_text(self._slurm_conf())
+        self.conf.write_text(slurm_conf(self.workdir, self.nodes, self.min_job_age_s))
         (self.workdir / "gres.conf").write_text(
             f"NodeName={','.join(self.nodes)} Name=gpu File={self.workdir}/dev/fakegpu[0-{GPUS_PER_NODE - 1}]\n"
         )
@@ -192,60 +172,9 @@ class SlurmCluster:
         """
         for name in CLIENTS:
             wrapper = self.workdir / "bin" / name
-            real = shutil.which(name, path=SYSTEM_PATH)
+            real = shutil.which(name, path=search_path())
             wrapper.write_text(f'#!/bin/sh\nSLURM_CONF={self.conf} exec {real} "$@"\n')
             wrapper.chmod(0o755)
-
-    def _slurm_conf(self) -> str:
-        host = socket.gethostname().split(".")[0]
-        controller, *ports = free_ports(1 + len(self.nodes))
-        bind = "CommunicationParameters=NoInAddrAny,NoCtldInAddrAny" if host_is_loopback() else ""
-        nodes = [
-            f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={CPUS_PER_NODE}"
-            f" RealMemory={MEMORY_MB_PER_NODE} Gres=gpu:{GPUS_PER_NODE} Feature=gpu"
-            # The first node with room gets the job, so that a test knows where its job will be.
-            f" Weight={weight} State=UNKNOWN"
-            for weight, (name, port) in enumerate(zip(self.nodes, ports, strict=True), start=1)
-        ]
-        partitions = [
-            f"PartitionName={name} Nodes=ALL Default={'YES' if name == PARTITIONS[0] else 'NO'} MaxTime=1440 State=UP"
-            for name in PARTITIONS
-        ]
-        return "\n".join([*self._daemon_lines(host, controller), bind, *nodes, *partitions, ""])
-
-    def _daemon_lines(self, host: str, port: int) -> list[str]:
-        return [
-            "ClusterName=tomocell",
-            f"SlurmctldHost={host}(127.0.0.1)",
-            f"SlurmctldPort={port}",
-            "SlurmUser=root",
-            "SlurmdUser=root",
-            # A requeued job waits until its old credential has expired: two minutes by default.
-            f"AuthInfo=socket={self.workdir}/run/munge.socket,cred_expire=15",
-            f"StateSaveLocation={self.workdir}/state",
-            f"SlurmdSpoolDir={self.workdir}/spool/%n",
-            f"SlurmctldPidFile={self.workdir}/run/slurmctld.pid",
-            f"SlurmdPidFile={self.workdir}/run/slurmd-%n.pid",
-            f"SlurmctldLogFile={self.workdir}/log/slurmctld.log",
-            f"SlurmdLogFile={self.workdir}/log/slurmd-%n.log",
-            "SlurmdParameters=config_overrides",
-            "ProctrackType=proctrack/pgid",
-            "TaskPlugin=task/none",
-            "MpiDefault=none",
-            "JobAcctGatherType=jobacct_gather/none",
-            "AccountingStorageType=accounting_storage/none",
-            "GresTypes=gpu",
-            "SelectType=select/cons_tres",
-            "SelectTypeParameters=CR_CPU_Memory",
-            "SchedulerType=sched/backfill",
-            "SchedulerParameters=bf_interval=1,sched_interval=1,sched_min_interval=0,batch_sched_delay=0",
-            "ReturnToService=2",
-            "JobRequeue=1",
-            f"SlurmdTimeout={SLURMD_TIMEOUT_S}",
-            f"MinJobAge={self.min_job_age_s}",
-            "KillWait=5",
-            "InactiveLimit=0",
-        ]
 
     def _start_munged(self) -> None:
         key, run = self.workdir / "munge.key", self.workdir / "run"

@@ -52,12 +52,14 @@ def by_scipy(mask: NDArray[np.bool_], connectivity: int) -> NDArray[np.int64]:
 
 @st.composite
 def class_volumes(draw: st.DrawFn, *, longest: int = 9) -> NDArray[np.uint8]:
-    """Ragged random volumes of the three classes, from nearly empty to nearly full of bubbles."""
+    """Ragged random volumes of the three classes, from nearly empty to nearly full of bubbles, some with long runs."""
     shape = draw(st.tuples(*[st.integers(1, longest)] * 3))
+    stretch = draw(st.sampled_from([1, 1, 5, 13]))
     share = draw(st.sampled_from([0.05, 0.15, 0.3, 0.6, 0.9]))
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    return random.choice([0, 1, 2], shape, p=[(1 - share) / 2, share, (1 - share) / 2]).astype(np.uint8)
+    voxels = random.choice([0, 1, 2], shape, p=[(1 - share) / 2, share, (1 - share) / 2])
+    return np.repeat(voxels, stretch, axis=2)[:, :, : 4 * longest].astype(np.uint8)
 
 
-cores = st.tuples(*[st.integers(1, 6)] * 3)
+cores = st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(1, 20))
 connectivities = st.sampled_from([6, 18, 26])

@@ -87,7 +87,7 @@ def test_features_come_and_go_over_the_cycle() -> None:
 
 
 def test_films_are_thick_enough_to_measure() -> None:
-    settings = Settings()
+    settings = small()
     records = amounts(settings)
     for name, index in (("deposited", 1), ("deposited", 2), ("deposited", 3), ("redeposited", 3), ("redeposited", 4)):
         assert thickness(records[index])[name] > 4 * settings.voxel_size_um

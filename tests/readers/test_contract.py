@@ -150,6 +150,16 @@ def test_types_are_kept(name: str, dtype: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(found, voxels)
 
 
+@pytest.mark.parametrize("name", ["npy", "npy_fortran", "tiff_big_endian", "tiff_folder", "raw_big_endian"])
+def test_part_of_rows_longer_than_a_page_of_the_disk(name: str, tmp_path: Path) -> None:
+    voxels = volume_of("uint16", (4, 6, 9000))
+    path, dataset = WRITERS[name](tmp_path, voxels)
+    volume = open_source(path, dataset)
+    for columns in (slice(0, 10), slice(4000, 8000), slice(4500, 9000), slice(8999, 9000), slice(10, 8990)):
+        region = (slice(1, 4), slice(2, 5), columns)
+        np.testing.assert_array_equal(volume.read(region), voxels[region])
+
+
 def test_importing_the_readers_loads_no_file_library() -> None:
     import subprocess
     import sys

@@ -223,6 +223,22 @@ def test_strip_that_was_never_written(tmp_path: Path) -> None:
     np.testing.assert_array_equal(volume.read((slice(4, 6), slice(0, 6), slice(0, 5))), PLANES[4:6])
 
 
+def test_pages_compressed_in_different_ways(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "v.tif") as out:
+        for number, plane in enumerate(PLANES):
+            out.write(plane, metadata=None, compression="lzw" if number == 2 else "zlib")
+    refused(tmp_path / "v.tif", "page 3: found 'Packing(compression=5", "page 1: Packing(compression=8", "in one way")
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "float16"])
+def test_types_of_numbers(tmp_path: Path, dtype: str) -> None:
+    tifffile.imwrite(tmp_path / "v.tif", PLANES.astype(dtype))
+    if dtype == "float16":
+        assert open_source(tmp_path / "v.tif").dtype == np.float16
+    else:
+        refused(tmp_path / "v.tif", "sample format 6 64 bit", "8, 16 or 32 bit integers or floats")
+
+
 # files that change under the reader
 
 

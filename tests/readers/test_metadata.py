@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,10 @@ import tifffile
 import zarr
 
 from readers.writers import ome_attributes
+from tomocell.blocks import Limits
+from tomocell.errors import BadInput
 from tomocell.volumes.readers import open_source
+from tomocell.volumes.store import Layout, create_store
 from tomocell.volumes.volume import Classes, VoxelClass, whole
 
 if TYPE_CHECKING:
@@ -170,6 +174,23 @@ def test_series_of_a_converted_microscope_file(tmp_path: Path) -> None:
     assert open_source(tmp_path / "v.zarr").voxel_size_um == (1.0, 2.0, 3.0)
 
 
+def test_store_of_this_package_is_checked_against_its_manifest(tmp_path: Path) -> None:
+    classes = Classes((VoxelClass("pore", 0, "#000000"), VoxelClass("solid", 1, "#ff8000")))
+    layout = Layout(VOXELS.shape, np.dtype(np.uint8), (2.0, 1.0, 1.0), classes)
+    path = tmp_path / "labels.ome.zarr"
+    with create_store(path, layout, Limits()) as store:
+        store.write(whole(VOXELS.shape), (VOXELS % 2).astype(np.uint8))
+    volume = open_source(path)
+    assert (volume.voxel_size_um, volume.classes) == ((2.0, 1.0, 1.0), classes)
+    np.testing.assert_array_equal(volume.read(whole(VOXELS.shape)), VOXELS % 2)
+    foreign = open_source(path, "0")  # the same array, as another program's store would be read
+    assert (foreign.voxel_size_um, foreign.classes) == ((2.0, 1.0, 1.0), classes)
+    np.testing.assert_array_equal(foreign.read(whole(VOXELS.shape)), VOXELS % 2)
+    next(item for item in (path / "0").rglob("*") if item.is_file() and item.name != "zarr.json").unlink()
+    with pytest.raises(BadInput, match="no file"):
+        open_source(path)
+
+
 # formats of ITK
 
 
@@ -233,6 +254,47 @@ def test_bytes_to_skip_before_detached_voxels(tmp_path: Path) -> None:
         volume = open_source(tmp_path / "v.mhd")
         np.testing.assert_array_equal(volume.read(whole((4, 6, 8))), VOXELS)
         assert volume.voxel_size_um == (3.0, 2.0, 1.0)
+
+
+def test_nifti_2(tmp_path: Path) -> None:  # offsets of the published header: SimpleITK reads NIfTI-1 only
+    head = bytearray(544)
+    struct.pack_into(">i8shh8q", head, 0, 540, b"n+2\0\r\n\x1a\n", 512, 16, 3, 8, 6, 4, 1, 1, 1, 1)
+    struct.pack_into(">8d", head, 104, 1, 0.5, 2.0, 4.0, 1, 1, 1, 1)
+    struct.pack_into(">q", head, 168, 544)
+    struct.pack_into(">i", head, 500, 3)
+    (tmp_path / "v.nii").write_bytes(bytes(head) + VOXELS.astype(">u2").tobytes())
+    volume = open_source(tmp_path / "v.nii")
+    assert volume.voxel_size_um == (4.0, 2.0, 0.5)
+    np.testing.assert_array_equal(volume.read(whole(volume.shape)), VOXELS)
+
+
+def test_gzip_of_several_members(tmp_path: Path) -> None:
+    data = write_nifti(tmp_path, (1.0, 1.0, 1.0), 2).read_bytes()
+    members = [gzip.compress(data[:400]), gzip.compress(data[400:500]), gzip.compress(data[500:])]
+    (tmp_path / "v.nii.gz").write_bytes(b"".join(members))
+    volume = open_source(tmp_path / "v.nii.gz")
+    np.testing.assert_array_equal(volume.read(whole(volume.shape)), VOXELS)
+
+
+# VTK
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_vtk_arrays_behind_others(tmp_path: Path, *, binary: bool) -> None:
+    import pyvista
+
+    image = pyvista.ImageData(dimensions=VOXELS.shape[::-1])
+    image.point_data["flow"] = np.ones((VOXELS.size, 3), np.float32)
+    image.point_data.active_vectors_name = "flow"
+    image.point_data["rgb"] = np.ones((VOXELS.size, 3), np.uint8)
+    image.point_data.active_scalars_name = "rgb"
+    image.point_data["a name"] = VOXELS.ravel()
+    image.point_data["mask"] = VOXELS.ravel() > 9
+    image.field_data["notes"] = ["two words", "x" * 300]
+    image.save(tmp_path / "v.vtk", binary=binary)
+    for name, expected in (("a name", VOXELS), ("mask", VOXELS > 9)):
+        volume = open_source(tmp_path / "v.vtk", name)
+        np.testing.assert_array_equal(volume.read(whole(VOXELS.shape)), expected)
 
 
 def test_other_formats_know_no_unit(tmp_path: Path) -> None:

@@ -8,13 +8,17 @@ from snakemake.exceptions import WorkflowError
 LIBRARY = str(Path(workflow.basedir) / "workflow" / "lib")
 sys.path.insert(0, LIBRARY)
 # Jobs, on this machine or on a node, find the package the same way.
-os.environ["PYTHONPATH"] = os.pathsep.join([LIBRARY, *filter(None, [os.environ.get("PYTHONPATH")])])
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [LIBRARY, *filter(None, [os.environ.get("PYTHONPATH")])]
+)
 
 from tomocell.errors import BadInput
+from tomocell.reporting import assets
 from tomocell.settings import discovery
-from tomocell.settings.digest import code_digest
+from tomocell.settings.digest import script_digest, shallow_digest
 from tomocell.settings.load import load_project
 from tomocell.settings.preflight import check_scans
+from tomocell.settings.variables import check_variables
 
 DEFAULT_STUDY = "config/lithium.yaml"
 
@@ -31,11 +35,25 @@ PROJECT = or_stop(load_project, Path(config.get("study", DEFAULT_STUDY)))
 STUDY, SHEET, RESULTS = PROJECT.study, PROJECT.sheet, PROJECT.study.results
 STEP = f"{RESULTS}/{{series}}/{{timestep}}"
 ENVIRONMENT = "../../envs/tomocell.yaml"
+# Only these change the weights; a change elsewhere must not cost days on GPUs.
+TRAINING = [
+    f"tomocell.training.{name}"
+    for name in ("learner", "loss", "patches", "shards", "train")
+]
+
+
+def profile_entries():
+    """Return the resources that the profile sets, as it writes them."""
+    settings = workflow.resource_settings
+    groups = [settings.default_resources, *settings.overwrite_resources.values()]
+    return [entry for group in groups if group for entry in group.args]
 
 
 def is_converted(sample):
     """Tell whether the raw file of `sample` has been converted: it may have been archived since."""
-    return Path(f"{RESULTS}/{sample.series}/{sample.timestep}/volume.manifest.json").is_file()
+    return Path(
+        f"{RESULTS}/{sample.series}/{sample.timestep}/volume.manifest.json"
+    ).is_file()
 
 
 def sample(wildcards):
@@ -43,21 +61,27 @@ def sample(wildcards):
     return SHEET[wildcards.series, wildcards.timestep]
 
 
-def stage_digest(stage, *plug_ins):
-    """Return the digest of a stage's code and of the plug-ins in use: a change re-runs the stage."""
-    return or_stop(code_digest, f"tomocell.stages.{stage}", *plug_ins)
+def digest_of(script, *plug_ins):
+    """Return the digest of the code that a script runs, plug-ins in use included: a change re-runs its rule."""
+    return or_stop(
+        script_digest, Path(workflow.basedir) / "scripts" / f"{script}.py", *plug_ins
+    )
 
 
 def plug_ins(package, attribute):
     """Return the full names of all modules of a package that offer `attribute`."""
-    return [f"{package}.{name}" for name in discovery.names_offering(package, attribute)]
+    return [
+        f"{package}.{name}" for name in discovery.names_offering(package, attribute)
+    ]
 
 
 def minutes(per_gigavoxel, least=5):
     """Return a job's run time: `least` minutes and more for large scans, as long again for each attempt."""
 
     def runtime(wildcards, attempt):
-        return attempt * round(least + per_gigavoxel * PROJECT.gigavoxels(sample(wildcards)))
+        return attempt * round(
+            least + per_gigavoxel * PROJECT.gigavoxels(sample(wildcards))
+        )
 
     return runtime
 
@@ -68,7 +92,8 @@ def over_series(per_timestep):
     def inputs(wildcards):
         found = dict(wildcards.items())
         return [
-            per_timestep.format(**found, timestep=timestep) for timestep in SHEET.timesteps(wildcards.series)
+            per_timestep.format(**found, timestep=timestep)
+            for timestep in SHEET.timesteps(wildcards.series)
         ]
 
     return inputs

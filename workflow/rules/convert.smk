@@ -20,6 +20,8 @@ rule convert:
         dataset=lambda wildcards: sample(wildcards).dataset,
         voxel_size_um=lambda wildcards: PROJECT.voxel_size_um(sample(wildcards)),
         settings=STUDY.convert.model_dump(mode="json"),
-        digest=stage_digest("convert", *plug_ins("tomocell.volumes.readers", "open_source")),
+        digest=digest_of(
+            "convert", *plug_ins("tomocell.volumes.readers", "open_source")
+        ),
     script:
         "../../scripts/convert.py"

@@ -21,7 +21,9 @@ rule annotate:
         classes=[member.model_dump() for member in STUDY.classes],
         names=STUDY.label_classes.names,
         settings=STUDY.annotate.model_dump(mode="json"),
-        digest=stage_digest("annotate", *plug_ins("tomocell.volumes.readers", "open_source")),
+        digest=digest_of(
+            "annotate", *plug_ins("tomocell.volumes.readers", "open_source")
+        ),
     script:
         "../../scripts/annotate.py"
 
@@ -29,9 +31,13 @@ rule annotate:
 rule training_set:
     input:
         annotations=[
-            f"{RESULTS}/{row.series}/{row.timestep}/annotations.manifest.json" for row in SHEET.labelled()
+            f"{RESULTS}/{row.series}/{row.timestep}/annotations.manifest.json"
+            for row in SHEET.labelled()
         ],
-        grey=[f"{RESULTS}/{row.series}/{row.timestep}/{STUDY.grey}.manifest.json" for row in SHEET.labelled()],
+        grey=[
+            f"{RESULTS}/{row.series}/{row.timestep}/{STUDY.grey}.manifest.json"
+            for row in SHEET.labelled()
+        ],
     output:
         training_set=f"{RESULTS}/models/{{model}}/training_set.json",
     log:
@@ -45,11 +51,10 @@ rule training_set:
         mem_mb=2000,
         runtime=10,
     params:
-        results=RESULTS,
         timesteps=[row.key for row in SHEET.labelled()],
         grey=STUDY.grey,
         model=STUDY.model and STUDY.model.model_dump(mode="json", exclude={"infer"}),
         ignore_value=STUDY.annotate.ignore_value,
-        digest=stage_digest("training_set"),
+        digest=digest_of("training_set"),
     script:
         "../../scripts/training_set.py"

@@ -20,6 +20,8 @@ rule measure:
         runtime=minutes(per_gigavoxel=5),
     params:
         settings=lambda wildcards: STUDY.measure[wildcards.analysis],
-        digest=lambda wildcards: stage_digest("measure", f"tomocell.analyses.{wildcards.analysis}"),
+        digest=lambda wildcards: digest_of(
+            "measure", f"tomocell.analyses.{wildcards.analysis}"
+        ),
     script:
         "../../scripts/measure.py"

@@ -19,6 +19,6 @@ rule refine:
     params:
         classes=[member.model_dump() for member in STUDY.classes],
         settings=STUDY.refine.model_dump(mode="json"),
-        digest=stage_digest("refine"),
+        digest=digest_of("refine"),
     script:
         "../../scripts/refine.py"

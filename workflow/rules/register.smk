@@ -20,6 +20,6 @@ rule register:
         runtime=minutes(per_gigavoxel=3),
     params:
         settings=STUDY.registration and STUDY.registration.model_dump(mode="json"),
-        digest=stage_digest("register"),
+        digest=digest_of("register"),
     script:
         "../../scripts/register.py"

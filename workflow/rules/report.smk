@@ -3,8 +3,16 @@
 
 rule report:
     input:
-        tables=expand(f"{RESULTS}/{{{{series}}}}/{{table}}.csv", table=[*STUDY.measure, *STUDY.series]),
+        tables=expand(
+            f"{RESULTS}/{{{{series}}}}/{{table}}.csv",
+            table=[*STUDY.measure, *STUDY.series],
+        ),
         phases=over_series(f"{STEP}/phases.manifest.json"),
+        registrations=(
+            over_series(f"{STEP}/registration.json") if STUDY.registration else []
+        ),
+        model=f"{RESULTS}/models/{STUDY.model.name}/model.json" if STUDY.model else [],
+        truth=PROJECT.path.parent / STUDY.report.truth if STUDY.report.truth else [],
     output:
         page=report(
             f"{RESULTS}/{{series}}/report.html",
@@ -25,6 +33,7 @@ rule report:
     params:
         study=PROJECT.path,
         settings=STUDY.report.model_dump(mode="json"),
-        digest=stage_digest("report"),
+        digest=digest_of("report", *plug_ins("tomocell.reporting.sections", "build")),
+        templates=assets.digest(),
     script:
         "../../scripts/report.py"

@@ -21,7 +21,7 @@ if STUDY.model:
             runtime=minutes(per_gigavoxel=30),
         params:
             settings=STUDY.model.infer.model_dump(mode="json"),
-            digest=stage_digest("infer", f"tomocell.models.{STUDY.model.architecture}"),
+            digest=digest_of("infer", f"tomocell.models.{STUDY.model.architecture}"),
         script:
             "../../scripts/infer.py"
 
@@ -48,6 +48,6 @@ if STUDY.threshold:
             names=STUDY.label_classes.names,
             measured_porosity=lambda wildcards: sample(wildcards).measured_porosity,
             settings=STUDY.threshold.model_dump(mode="json"),
-            digest=stage_digest("threshold"),
+            digest=digest_of("threshold"),
         script:
             "../../scripts/threshold.py"

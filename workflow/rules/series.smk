@@ -19,9 +19,10 @@ rule collect:
         mem_mb=1000,
         runtime=5,
     params:
-        results=RESULTS,
-        samples=lambda wildcards: [row.model_dump(mode="json") for row in SHEET.of(wildcards.series)],
-        digest=stage_digest("over_time"),
+        samples=lambda wildcards: [
+            row.model_dump(mode="json") for row in SHEET.of(wildcards.series)
+        ],
+        digest=digest_of("collect"),
     script:
         "../../scripts/collect.py"
 
@@ -31,7 +32,9 @@ rule follow:
         lambda wildcards: [
             f"{RESULTS}/{wildcards.series}/{timestep}/{need}.json"
             for timestep in SHEET.timesteps(wildcards.series)
-            for need in or_stop(discovery.load, "tomocell.series", wildcards.follower, "follow").NEEDS
+            for need in or_stop(
+                discovery.load, "tomocell.series", wildcards.follower, "follow"
+            ).NEEDS
         ],
     output:
         table=f"{RESULTS}/{{series}}/{{follower}}.csv",
@@ -48,9 +51,12 @@ rule follow:
         mem_mb=1000,
         runtime=5,
     params:
-        results=RESULTS,
-        samples=lambda wildcards: [row.model_dump(mode="json") for row in SHEET.of(wildcards.series)],
+        samples=lambda wildcards: [
+            row.model_dump(mode="json") for row in SHEET.of(wildcards.series)
+        ],
         settings=lambda wildcards: STUDY.series[wildcards.follower],
-        digest=lambda wildcards: stage_digest("over_time", f"tomocell.series.{wildcards.follower}"),
+        digest=lambda wildcards: digest_of(
+            "follow", f"tomocell.series.{wildcards.follower}"
+        ),
     script:
         "../../scripts/follow.py"

@@ -18,11 +18,16 @@ rule train:
     resources:
         mem_mb=8000,
         runtime=120,
+        nodes=1,
         devices=1,
+        gres="",
+        cpus_per_task=lambda wildcards, threads: threads,
     params:
         study=PROJECT.path,
         model=STUDY.model and STUDY.model.model_dump(mode="json", exclude={"infer"}),
-        digest=STUDY.model and stage_digest("train", f"tomocell.models.{STUDY.model.architecture}"),
+        digest=STUDY.model
+        and shallow_digest(*TRAINING, f"tomocell.models.{STUDY.model.architecture}"),
     shell:
-        "python -m tomocell.training.launch --devices {resources.devices} "
-        "-- tomocell train {params.study} --threads {threads} --log {log}"
+        "python -m tomocell.training.launch --nodes {resources.nodes} --devices {resources.devices} "
+        "--cpus {resources.cpus_per_task} --gres '{resources.gres}' "
+        "-- tomocell train {params.study} --log {log}"

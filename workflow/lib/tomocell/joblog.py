@@ -19,24 +19,36 @@ FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 @contextmanager
 def logged(path: Path | str | None = None) -> Iterator[None]:
     """Log to ``path`` (or to the terminal); bad input ends the process with its message and no traceback."""
-    _configure(path)
-    try:
-        yield
-    except BadInput as error:
-        logging.getLogger("tomocell").error("bad input\n%s", error)  # noqa: TRY400 - its message is all there is to say
-        sys.stderr.write(f"tomocell: bad input\n{error}\n")
-        raise SystemExit(2) from error
-    except Exception:
-        logging.getLogger("tomocell").exception("failed")
-        raise
+    with _root_writes_to(_handler(path)):
+        try:
+            yield
+        except BadInput as error:
+            logging.getLogger("tomocell").error("bad input\n%s", error)  # noqa: TRY400 - its message is all there is
+            if path is not None:
+                sys.stderr.write(f"tomocell: bad input\n{error}\n")
+            raise SystemExit(2) from error
+        except Exception:
+            logging.getLogger("tomocell").exception("failed")
+            raise
 
 
-def _configure(path: Path | str | None) -> None:
+def _handler(path: Path | str | None) -> logging.Handler:
     handler = logging.StreamHandler() if path is None else logging.FileHandler(path, mode="w", encoding="utf-8")
     handler.setFormatter(logging.Formatter(FORMAT))
-    root = logging.getLogger()
-    for former in root.handlers[:]:
-        root.removeHandler(former)
-    root.addHandler(handler)
+    return handler
+
+
+@contextmanager
+def _root_writes_to(handler: logging.Handler) -> Iterator[None]:
+    root, own = logging.getLogger(), logging.getLogger("tomocell")
+    former, levels = root.handlers[:], (root.level, own.level)
+    root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger("tomocell").setLevel(logging.INFO)
+    own.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.handlers[:] = former
+        root.setLevel(levels[0])
+        own.setLevel(levels[1])
+        handler.close()

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tomocell.analyses._classes import count_classes, require_classes
 from tomocell.analyses.result import Result, Scalar
-from tomocell.settings.base import Frozen
+from tomocell.settings.base import NAMES_CLASSES, Frozen
 
 if TYPE_CHECKING:
     from tomocell.blocks import Limits
@@ -21,7 +21,7 @@ __all__ = ["Result", "Settings", "measure"]
 class Settings(Frozen):
     """Settings of class volumes."""
 
-    without: tuple[str, ...] = Field((), description="Classes left out.")
+    without: tuple[str, ...] = Field((), description="Classes left out.", json_schema_extra=NAMES_CLASSES)
 
 
 def measure(volume: Volume, settings: Settings, limits: Limits) -> Result:

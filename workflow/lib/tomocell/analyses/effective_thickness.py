@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tomocell.analyses._classes import area_um2, count_classes, require_classes
 from tomocell.analyses.result import Result, Scalar
-from tomocell.settings.base import Frozen
+from tomocell.settings.base import NAMES_CLASSES, Frozen
 
 if TYPE_CHECKING:
     from tomocell.blocks import Limits
@@ -21,8 +21,12 @@ __all__ = ["Result", "Settings", "measure"]
 class Settings(Frozen):
     """Settings of effective thicknesses; the electrode's normal is the z axis."""
 
-    plating_side: tuple[str, ...] = Field((), description="Classes whose thicknesses add up to the plating side.")
-    stripping_side: tuple[str, ...] = Field((), description="Classes whose thicknesses add up to the stripping side.")
+    plating_side: tuple[str, ...] = Field(
+        (), description="Classes whose thicknesses add up to the plating side.", json_schema_extra=NAMES_CLASSES
+    )
+    stripping_side: tuple[str, ...] = Field(
+        (), description="Classes whose thicknesses add up to the stripping side.", json_schema_extra=NAMES_CLASSES
+    )
 
 
 def measure(volume: Volume, settings: Settings, limits: Limits) -> Result:

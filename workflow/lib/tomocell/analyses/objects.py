@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from tomocell.analyses.result import Result, Scalar
-from tomocell.settings.base import Frozen
+from tomocell.settings.base import NAMES_CLASSES, Frozen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,7 @@ DRAWS = 2e7
 class Settings(Frozen):
     """Settings of objects."""
 
-    of: str = Field(description="Class whose connected voxels are objects.")
+    of: str = Field(description="Class whose connected voxels are objects.", json_schema_extra=NAMES_CLASSES)
     least_voxels: int = Field(1, ge=1, description="Objects with fewer voxels are left out; how many is reported.")
     exclude_edge: bool = Field(
         True, description="Leave objects that the volume's edge cuts out of size and shape statistics."

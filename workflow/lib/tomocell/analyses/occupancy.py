@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tomocell.analyses._classes import project_classes, require_classes
 from tomocell.analyses.result import Map, Result, Scalar
-from tomocell.settings.base import Frozen
+from tomocell.settings.base import NAMES_CLASSES, Frozen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +24,9 @@ PERCENT = 100.0
 class Settings(Frozen):
     """Settings of occupancy; the face is seen along z."""
 
-    of: tuple[str, ...] = Field((), description="Classes to look at; none: all but the first.")
+    of: tuple[str, ...] = Field(
+        (), description="Classes to look at; none: all but the first.", json_schema_extra=NAMES_CLASSES
+    )
     least_voxels: int = Field(1, ge=1, description="Voxels of a class along z that count as covered.")
     patches: int = Field(4, ge=2, description="Patches along each edge of the face for the uncertainty.")
 

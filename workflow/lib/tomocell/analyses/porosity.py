@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tomocell.analyses.result import Result, Scalar
 from tomocell.blocks import Block, Limits, Need, reduce_volume
-from tomocell.settings.base import Frozen
+from tomocell.settings.base import NAMES_CLASSES, Frozen
 from tomocell.volumes.volume import AXES
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ __all__ = ["Result", "Settings", "measure"]
 class Settings(Frozen):
     """Settings of porosity."""
 
-    pore: str = Field("pore", description="Class that counts as pore.")
+    pore: str = Field("pore", description="Class that counts as pore.", json_schema_extra=NAMES_CLASSES)
 
 
 def measure(volume: Volume, settings: Settings, limits: Limits) -> Result:

@@ -91,7 +91,7 @@ def voxel_size_of(arguments: argparse.Namespace) -> VoxelSize | None:
     Raises:
         BadInput: If an edge is not between 0.0005 and 5000 um.
     """
-    from tomocell.settings.study import LEAST_VOXEL_UM, MOST_VOXEL_UM
+    from tomocell.settings.types import LEAST_VOXEL_UM, MOST_VOXEL_UM
 
     if arguments.voxel_size_um is None:
         return None

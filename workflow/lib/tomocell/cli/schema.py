@@ -1,4 +1,4 @@
-"""Write the JSON schema of a study, for editors that complete and check YAML."""
+"""Write the JSON schema of a study and the tables of the manual of settings."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write ``schema.json``."""
+    """Write ``schema.json``, and the tables of ``README.md`` where there is one."""
+    from tomocell.settings.manual import with_tables
     from tomocell.settings.schema import study_schema
     from tomocell.volumes.publish import write_text_atomically
 
     write_text_atomically(arguments.out / "schema.json", study_schema())
+    manual = arguments.out / "README.md"
+    if manual.is_file():
+        write_text_atomically(manual, with_tables(manual.read_text(encoding="utf-8")))

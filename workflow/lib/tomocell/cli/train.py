@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("config", type=Path, help="a study's YAML")
-    parser.add_argument("--threads", type=int, help="threads of each rank (default: as torch chooses)")
     _options.add_log(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Write ``results/models/<model>``."""
-    from tomocell.settings.load import read_study, settings_of_network
+    from tomocell.settings.load import read_study
+    from tomocell.settings.plug_ins import settings_of_network
 
     study = read_study(arguments.config)
     if study.model is None:
@@ -34,11 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
         remedy = f"make it: snakemake --cores 2 --config study={arguments.config} -- {training_set}"
         raise BadInput(Fault(str(training_set), "no file", "the training set of the study", remedy))
 
-    import torch
-
     from tomocell.stages.train import train
 
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
     network = settings_of_network(study.model).model_dump(mode="json")
     train(Path(study.results), study.model, study.label_classes, network)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from tomocell.settings.base import Frozen
 
@@ -28,3 +30,16 @@ class ThresholdSettings(Frozen):
     porosity_error: float = Field(
         0.005, ge=0, lt=1, description="Error of the measured porosity; gives the threshold band."
     )
+
+    @model_validator(mode="after")
+    def _two_phases(self) -> Self:
+        if self.dark == self.bright:
+            msg = f"expected two classes; 'dark' and 'bright' are both {self.dark}"
+            raise ValueError(msg)
+        if self.porous not in (None, self.dark, self.bright):
+            msg = f"'porous' is {self.porous}; expected {self.dark} or {self.bright}"
+            raise ValueError(msg)
+        if self.median_voxels % 2 == 0:
+            msg = f"'median_voxels' is {self.median_voxels}; expected an odd number"
+            raise ValueError(msg)
+        return self

@@ -7,7 +7,7 @@ Sources: Kerfoot et al. 2019, doi:10.1007/978-3-030-12029-0_40; Huang et al. 202
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -25,6 +25,9 @@ class Settings(Frozen):
     channels: tuple[Channels, ...] = Field((32, 64, 128, 256, 512, 512, 512), description="Channels of each level.")
     blocks_per_level: int = Field(2, ge=1, description="Convolutions in a residual block.")
     dropout: float = Field(0.2, ge=0, lt=1, description="Share of activations dropped while training.")
+    norm: Literal["batch", "instance"] = Field(
+        "batch", description="Normalisation over the batch (each rank its own) or over each patch alone."
+    )
 
     @model_validator(mode="after")
     def _levels(self) -> Self:
@@ -49,7 +52,7 @@ def build(settings: Settings, planes: int, classes: int) -> nn.Module:
         strides=(2,) * (len(settings.channels) - 1),
         num_res_units=settings.blocks_per_level,
         act="PRELU",
-        norm="BATCH",
+        norm=settings.norm,
         dropout=settings.dropout,
     )
     return network

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tomocell.settings.base import Frozen
 
@@ -59,3 +59,11 @@ class ModelSettings(Frozen):
     patch_voxels: tuple[Count, Count] = Field((512, 512), description="Patch, rows by columns of the plane.")
     train: TrainSettings = Field(TrainSettings(), description="How it is trained.")
     infer: InferSettings = Field(InferSettings(), description="How it is applied.")
+
+    @model_validator(mode="after")
+    def _weights_of_its_classes(self) -> Self:
+        unknown = sorted(set(self.train.class_weights) - set(self.classes))
+        if unknown:
+            msg = f"'train.class_weights' names {', '.join(unknown)}; expected classes of the model"
+            raise ValueError(msg)
+        return self

@@ -71,34 +71,12 @@ _LATEST_BIT = np.array(
 _DIRECTION = np.array([[-1 if a == b else _direction(a, b) for b in range(8)] for a in range(8)])
 
 
-def _compiled(function: F) -> F:
+def compiled(function: F) -> F:
+    """Compile a function, keep the result on disk, and let threads run it side by side."""
     return cast("F", numba.njit(nogil=True, cache=True)(function))
 
 
-@_compiled
-def mark_present(voxels: Bytes, frame: Ints, present: NDArray[np.bool_]) -> None:
-    """Set ``present[value]`` for each value of the block, voxels outside the volume left out."""
-    stop_z, stop_y, stop_x = frame[1]
-    for z in range(max(0, -frame[0, 0]), stop_z):
-        for y in range(max(0, -frame[0, 1]), stop_y):
-            for x in range(max(0, -frame[0, 2]), stop_x):
-                present[voxels[z, y, x]] = True
-
-
-@_compiled
-def find_first(labels: Labels, frame: Ints, first: Ints) -> None:
-    """Lower ``first[piece]`` to the raster index, in the volume, of the first voxel that a piece has in the core."""
-    stop_z, stop_y, stop_x = frame[1]
-    for z in range(1, stop_z):
-        for y in range(1, stop_y):
-            row = (z + frame[0, 0]) * frame[2, 1] + y + frame[0, 1]
-            for x in range(1, stop_x):
-                if labels[z, y, x]:
-                    piece = labels[z, y, x] - 1
-                    first[piece] = min(first[piece], row * frame[2, 2] + x + frame[0, 2])
-
-
-@_compiled
+@compiled
 def add_all(block: Grids, target: int, columns: Ints, totals: Totals, connectivity: int) -> None:
     """Add the runs, boundary crossings and contacts of a block to its pieces, row by row.
 
@@ -130,7 +108,7 @@ def add_all(block: Grids, target: int, columns: Ints, totals: Totals, connectivi
                 _add_contacts(block, (z, y), codes, tiles[:count], totals, columns)
 
 
-@_compiled
+@compiled
 def _encode(rows: tuple[Row, Row, Row, Row], target: int, codes: Row) -> None:
     """Set 4 bits for each x: whether the target stands in rows (z - 1, y - 1), (z - 1, y), (z, y - 1), (z, y)."""
     value = np.uint8(target)
@@ -143,7 +121,7 @@ def _encode(rows: tuple[Row, Row, Row, Row], target: int, codes: Row) -> None:
         )
 
 
-@_compiled
+@compiled
 def _find_tiles(codes: Row, words: NDArray[np.uint64], width: int, tiles: Ints) -> int:
     """List the x of the tiles that are not all inside or all outside; eight uniform ones at a time are passed over."""
     count = 0
@@ -158,7 +136,7 @@ def _find_tiles(codes: Row, words: NDArray[np.uint64], width: int, tiles: Ints) 
     return count
 
 
-@_compiled
+@compiled
 def _add_runs(block: Grids, row: tuple[int, int], codes: Row, tiles: Ints, totals: Totals) -> None:
     """Add the core's runs; they begin and end at tiles, or at the ends of the core."""
     stop = block[2][1, 2]
@@ -174,7 +152,7 @@ def _add_runs(block: Grids, row: tuple[int, int], codes: Row, tiles: Ints, total
         _add_run(block, (*row, begin), stop - begin, totals)
 
 
-@_compiled
+@compiled
 def _add_run(block: Grids, place: Place, length: int, totals: Totals) -> None:
     _, labels, frame = block
     z, y, first = place[0] + frame[0, 0], place[1] + frame[0, 1], place[2] + frame[0, 2]
@@ -197,7 +175,7 @@ def _add_run(block: Grids, place: Place, length: int, totals: Totals) -> None:
     _widen((z, y, first), last, (z * frame[2, 1] + y) * frame[2, 2] + first, totals[1][piece])
 
 
-@_compiled
+@compiled
 def _widen(first: Place, last_x: int, raster: int, least: Ints) -> None:
     for axis in range(3):
         least[axis] = min(least[axis], first[axis])
@@ -207,14 +185,14 @@ def _widen(first: Place, last_x: int, raster: int, least: Ints) -> None:
     least[6] = min(least[6], raster)
 
 
-@_compiled
+@compiled
 def _add_crossings(block: Grids, row: tuple[int, int], codes: Row, tiles: Ints, totals: Totals) -> None:
     """Add crossings where a tile holds one piece, and note which.
 
     Tiles next to each other that share a voxel of a piece share the piece: one look-up serves a whole stretch.
     """
     labels, sums = block[1], totals[0]
-    piece = np.int64(-1)
+    piece: Whole = np.int64(-1)
     for tile in range(len(tiles)):
         x = tiles[tile, 0]
         code = np.int64(codes[x - 1]) | np.int64(codes[x]) << _RIGHT
@@ -225,7 +203,7 @@ def _add_crossings(block: Grids, row: tuple[int, int], codes: Row, tiles: Ints, 
             sums[piece, _SURFACE + direction] += _TABLE[code, direction]
 
 
-@_compiled
+@compiled
 def _add_crossings_of_each(block: Grids, row: tuple[int, int], codes: Row, tiles: Ints, totals: Totals) -> None:
     """Add crossings where a tile may hold several pieces, each of which is bounded by the others as well."""
     labels, sums = block[1], totals[0]
@@ -241,12 +219,12 @@ def _add_crossings_of_each(block: Grids, row: tuple[int, int], codes: Row, tiles
             rest ^= own
 
 
-@_compiled
+@compiled
 def _label_at(labels: Labels, place: Place, bit: Whole) -> Whole:
     return np.int64(labels[place[0] - 1 + (bit >> 1 & 1), place[1] - 1 + (bit & 1), place[2] - 1 + (bit >> 2)])
 
 
-@_compiled
+@compiled
 def _bits_of(labels: Labels, place: Place, code: Whole, label: Whole) -> Whole:
     own = 0
     for bit in range(8):
@@ -255,10 +233,8 @@ def _bits_of(labels: Labels, place: Place, code: Whole, label: Whole) -> Whole:
     return own
 
 
-@_compiled
-def _add_contacts(  # noqa: PLR0913
-    block: Grids, row: tuple[int, int], codes: Row, tiles: Ints, totals: Totals, columns: Ints
-) -> None:
+@compiled
+def _add_contacts(block: Grids, row: tuple[int, int], codes: Row, tiles: Ints, totals: Totals, columns: Ints) -> None:
     """Add the faces between each tile's last voxel and the three before it."""
     voxels, labels, frame = block
     sums, _, contacts = totals
@@ -281,7 +257,7 @@ def _add_contacts(  # noqa: PLR0913
                 contacts[piece, axis, columns[voxels[befores[axis] if inside else here]]] += 1
 
 
-@_compiled
+@compiled
 def find_strangers(labels: Labels, found: Ints) -> int:
     """Count the pairs of voxels of a tile that belong to different pieces, and list as many as ``found`` can hold.
 
@@ -302,42 +278,4 @@ def find_strangers(labels: Labels, found: Ints) -> int:
                             found[count, 1] = stranger
                             found[count, 2] = _DIRECTION[bit, other]
                         count += 1
-    return count
-
-
-@_compiled
-def count_voxels(labels: Labels, frame: Ints, counts: Ints) -> None:
-    """Add the core's voxels to the counts of their pieces."""
-    for z in range(1, frame[1, 0]):
-        for y in range(1, frame[1, 1]):
-            for x in range(1, frame[1, 2]):
-                if labels[z, y, x]:
-                    counts[labels[z, y, x] - 1] += 1
-
-
-@_compiled
-def find_runs(labels: Labels, frame: Ints, wanted: NDArray[np.bool_], found: Ints) -> int:
-    """Count the core's runs along x of the ``wanted`` pieces, and list as many as ``found`` can hold.
-
-    A row of ``found`` is the raster index of the run's first voxel in the volume, its length and its piece.
-    """
-    count = 0
-    stop_z, stop_y, stop_x = frame[1]
-    for z in range(1, stop_z):
-        for y in range(1, stop_y):
-            x = 1
-            while x < stop_x:
-                label = labels[z, y, x]
-                begin = x
-                x += 1
-                if label == 0 or not wanted[label - 1]:
-                    continue
-                while x < stop_x and labels[z, y, x] == label:
-                    x += 1
-                if count < found.shape[0]:
-                    row = (z + frame[0, 0]) * frame[2, 1] + y + frame[0, 1]
-                    found[count, 0] = row * frame[2, 2] + begin + frame[0, 2]
-                    found[count, 1] = x - begin
-                    found[count, 2] = label
-                count += 1
     return count

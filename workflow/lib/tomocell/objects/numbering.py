@@ -43,8 +43,8 @@ def label_blocks(
 
 
 def _first_voxels(block: LabelledBlock) -> NDArray[np.int64]:
-    from tomocell.objects import kernels
+    from tomocell.objects import scans
 
     first = np.full(block.pieces, NOWHERE)
-    kernels.find_first(block.labels, block.frame, first)
+    scans.find_first(block.labels, block.frame, first)
     return first

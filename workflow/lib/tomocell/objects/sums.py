@@ -41,10 +41,10 @@ class Sums:
 
 def values_present(block: LabelledBlock) -> Ints:
     """Return the class values of the block, ascending; the layer before its core counts."""
-    from tomocell.objects import kernels
+    from tomocell.objects import scans
 
     present = np.zeros(VALUES, np.bool_)
-    kernels.mark_present(block.voxels, block.frame, present)
+    scans.mark_present(block.voxels, block.frame, present)
     return np.flatnonzero(present)
 
 

@@ -92,13 +92,13 @@ def _small_pieces(block: LabelledBlock, least_voxels: int) -> Found:
     What is left of a small object in a block is small; whether a small piece is the end of something large is seen
     when all pieces are joined.
     """
-    from tomocell.objects import kernels
+    from tomocell.objects import scans
 
     counts = np.zeros(block.pieces, np.int64)
-    kernels.count_voxels(block.labels, block.frame, counts)
+    scans.count_voxels(block.labels, block.frame, counts)
     runs = np.zeros((0, 3), np.int64)
-    runs = np.zeros((kernels.find_runs(block.labels, block.frame, counts < least_voxels, runs), 3), np.int64)
-    kernels.find_runs(block.labels, block.frame, counts < least_voxels, runs)
+    runs = np.zeros((scans.find_runs(block.labels, block.frame, counts < least_voxels, runs), 3), np.int64)
+    scans.find_runs(block.labels, block.frame, counts < least_voxels, runs)
     runs[:, 2] -= 1
     return counts, runs
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from tomocell.errors import BadInput, Fault
-from tomocell.settings.base import Frozen
+from tomocell.settings.base import NAMES_CLASSES, Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +34,9 @@ class Settings(Frozen):
     active_area_cm2: float = Field(gt=0, description="Electrode area that the current flows through.")
     current_min: float = Field(gt=0, description="Minutes of current in one period.")
     periods_between_scans: int = Field(1, ge=1, description="Current periods between two scans.")
-    plated: tuple[str, ...] = Field(description="Classes that the charge should have made on the plating side.")
+    plated: tuple[str, ...] = Field(
+        description="Classes that the charge should have made on the plating side.", json_schema_extra=NAMES_CLASSES
+    )
 
 
 def follow(

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
+
+# Put on a field (`json_schema_extra=NAMES_CLASSES`), it lets the study's check of class names find it.
+NAMES_CLASSES: dict[str, Any] = {"names": "classes"}
 
 
 class Frozen(BaseModel):
     """A section of settings that cannot change after it was read, and that refuses keys it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+    def classes_named(self) -> set[str]:
+        """Return every class that these settings mention."""
+        named: set[str] = set()
+        for name, field in type(self).model_fields.items():
+            if field.json_schema_extra == NAMES_CLASSES:
+                value = getattr(self, name)
+                named.update([value] if isinstance(value, str) else value or ())
+        return named

@@ -18,14 +18,24 @@ PACKAGE = "tomocell"
 def code_digest(*modules: str) -> str:
     """Return a digest of the named modules and of every module of this package that they import, however deep.
 
-    The parsed code counts, not the text: comments, docstrings and layout do not change the digest.
-    Modules found by discovery are not followed; name the one in use.
+    The parsed code counts, not the text: comments, docstrings and layout do not change the digest, nor does what
+    only type checkers import. Modules found by discovery are not followed; name the one in use.
     """
+    return shallow_digest(*_closure(modules))
+
+
+def shallow_digest(*modules: str) -> str:
+    """Return a digest of the named modules alone, for results that cost too much to be made again for an import."""
     digest = hashlib.sha256()
-    for module in sorted(_closure(modules)):
+    for module in sorted(set(modules)):
         digest.update(module.encode())
         digest.update(_fingerprint(module).encode())
     return digest.hexdigest()[:16]
+
+
+def script_digest(script: Path, *plug_ins: str) -> str:
+    """Return the digest of all that a script imports, and of the plug-ins that it will find."""
+    return code_digest(*_imports_of(ast.parse(script.read_text(encoding="utf-8"))), *plug_ins)
 
 
 def _closure(modules: tuple[str, ...]) -> set[str]:
@@ -51,8 +61,12 @@ def parse_module(module: str) -> ast.Module:
 
 @cache
 def _imports(module: str) -> frozenset[str]:
+    return _imports_of(parse_module(module))
+
+
+def _imports_of(tree: ast.Module) -> frozenset[str]:
     names: set[str] = set()
-    for node in _walk_what_runs(parse_module(module)):
+    for node in _walk_what_runs(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -63,9 +77,18 @@ def _imports(module: str) -> frozenset[str]:
 def _walk_what_runs(node: ast.AST) -> Iterator[ast.AST]:
     """Walk a tree but for what only type checkers read."""
     for child in ast.iter_child_nodes(node):
-        if not (isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING"):
+        if not _is_for_type_checkers(child):
             yield child
             yield from _walk_what_runs(child)
+
+
+def _is_for_type_checkers(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.If)
+        and isinstance(node.test, ast.Name)
+        and node.test.id == "TYPE_CHECKING"
+        and not node.orelse
+    )
 
 
 def _from_import(module: str, names: list[str]) -> set[str]:
@@ -89,6 +112,7 @@ def _fingerprint(module: str) -> str:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             _drop_docstring(node)
+            node.body = [child for child in node.body if not _is_for_type_checkers(child)]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 

@@ -10,16 +10,15 @@ import yaml
 from pydantic import ValidationError
 
 from tomocell.errors import BadInput, Fault
-from tomocell.settings import discovery
 from tomocell.settings.faults import faults_of
+from tomocell.settings.plug_ins import settings_of_analysis, settings_of_follower, settings_of_network
 from tomocell.settings.samples import Sample, SampleSheet
 from tomocell.settings.study import Study
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
-    from tomocell.models.settings import ModelSettings
     from tomocell.settings.base import Frozen
     from tomocell.volumes.volume import VoxelSize
 
@@ -54,9 +53,11 @@ def load_project(path: Path) -> Project:
     faults: list[Fault] = []
     sheet = _collect(faults, partial(SampleSheet.read, path.parent / study.samples))
     for name, values in study.measure.items():
-        _collect(faults, partial(settings_of_analysis, name, values, f"{path}, measure"))
+        settings = _collect(faults, partial(settings_of_analysis, name, values, f"{path}, measure"))
+        faults.extend(_class_faults(study, settings, f"{path}, measure.{name}"))
     for name, values in study.series.items():
-        _collect(faults, partial(settings_of_follower, name, values, f"{path}, series"))
+        settings = _collect(faults, partial(settings_of_follower, name, values, f"{path}, series"))
+        faults.extend(_class_faults(study, settings, f"{path}, series.{name}"))
     if study.model is not None:
         _collect(faults, partial(settings_of_network, study.model, f"{path}, model"))
     if sheet is not None:
@@ -81,49 +82,19 @@ def read_study(path: Path) -> Study:
         raise BadInput(*faults_of(error, str(path), "see config/README.md")) from error
 
 
-def settings_of_analysis(name: str, values: Mapping[str, Any], where: str = "measure") -> Frozen:
-    """Return the settings of an analysis, checked by the module that offers it.
-
-    Raises:
-        BadInput: If there is no such analysis, or a value is wrong.
-    """
-    module = discovery.load("tomocell.analyses", name, "measure")
-    return _validate(module.Settings, values, f"{where}.{name}")
-
-
-def settings_of_follower(name: str, values: Mapping[str, Any], where: str = "series") -> Frozen:
-    """Return the settings of a series analysis, checked by the module that offers it.
-
-    Raises:
-        BadInput: If there is no such analysis, or a value is wrong.
-    """
-    module = discovery.load("tomocell.series", name, "follow")
-    return _validate(module.Settings, values, f"{where}.{name}")
-
-
-def settings_of_network(model: ModelSettings, where: str = "model") -> Frozen:
-    """Return the settings of a network, checked by the module that offers it.
-
-    Raises:
-        BadInput: If there is no such architecture, or a value is wrong.
-    """
-    module = discovery.load("tomocell.models", model.architecture, "build")
-    return _validate(module.Settings, model.network, f"{where}.network")
-
-
-def _validate(settings: type[Frozen], values: Mapping[str, Any], where: str) -> Frozen:
-    try:
-        return settings.model_validate(values)
-    except ValidationError as error:
-        raise BadInput(*faults_of(error, where, "see config/README.md")) from error
-
-
 def _collect(faults: list[Fault], read: Callable[[], T]) -> T | None:
     try:
         return read()
     except BadInput as error:
         faults.extend(error.faults)
         return None
+
+
+def _class_faults(study: Study, settings: Frozen | None, where: str) -> list[Fault]:
+    known = study.phase_classes.names
+    unknown = sorted(settings.classes_named() - set(known)) if settings is not None else []
+    expected = f"a class that remains after refinement: {', '.join(known)}"
+    return [Fault(where, name, expected, "correct the name") for name in unknown]
 
 
 def _study_faults(study: Study, sheet: SampleSheet) -> list[Fault]:

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 from tomocell.errors import BadInput, Fault
 from tomocell.settings.base import Frozen
 from tomocell.settings.faults import faults_of
-from tomocell.settings.study import Identifier, VoxelEdge
+from tomocell.settings.types import Identifier, VoxelEdge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -122,7 +122,7 @@ class SampleSheet:
 def _read_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
     """Return the rows with their line numbers; empty cells are left out."""
     try:
-        with path.open(newline="", encoding="utf-8") as handle:
+        with path.open(newline="", encoding="utf-8-sig") as handle:  # spreadsheets put a mark before the text
             lines = list(csv.reader(handle, delimiter="\t"))
     except OSError as error:
         raise BadInput(Fault(str(path), "no file", "a sample sheet", "correct 'samples' in the study")) from error
@@ -134,6 +134,9 @@ def _read_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
             Fault(str(path), f"{len(numbered)} lines", "a header and at least one row", "add a row per scan")
         )
     header = [cell.strip() for cell in numbered[0][1]]
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise BadInput(Fault(f"{path} header", f"{', '.join(twice)} twice", "each column once", "remove or rename it"))
     return [(number, _cells(path, number, header, line)) for number, line in numbered[1:]]
 
 
@@ -147,7 +150,7 @@ def _cells(path: Path, number: int, header: list[str], line: list[str]) -> dict[
 
 
 def _sheet_faults(path: Path, rows: list[dict[str, Any]]) -> list[Fault]:
-    keys = Counter((row.get("series"), row.get("timestep")) for row in rows)
+    keys = Counter((row["series"], row["timestep"]) for row in rows if row.keys() >= {"series", "timestep"})
     faults = [
         Fault(
             str(path),
@@ -158,7 +161,7 @@ def _sheet_faults(path: Path, rows: list[dict[str, Any]]) -> list[Fault]:
         for (series, timestep), count in keys.items()
         if count > 1
     ]
-    times = Counter((row.get("series"), row["time_min"]) for row in rows if "time_min" in row)
+    times = Counter((row.get("series"), _number(row["time_min"])) for row in rows if "time_min" in row)
     faults += [
         Fault(str(path), f"{series} at {time} min", "one scan at a time", f"{count} rows have it: correct time_min")
         for (series, time), count in times.items()
@@ -171,3 +174,10 @@ def _sheet_faults(path: Path, rows: list[dict[str, Any]]) -> list[Fault]:
         if count > 1
     ]
     return faults
+
+
+def _number(cell: str) -> float | str:
+    try:
+        return float(cell)
+    except ValueError:
+        return cell

@@ -15,13 +15,10 @@ from tomocell.refinement.settings import RefineSettings
 from tomocell.registration.settings import RegisterSettings
 from tomocell.reporting.settings import ReportSettings
 from tomocell.settings.base import Frozen
+from tomocell.settings.types import Identifier, VoxelEdge
 from tomocell.volumes.settings import ConvertSettings
 from tomocell.volumes.volume import Classes, VoxelClass
 
-LEAST_VOXEL_UM = 5e-4
-MOST_VOXEL_UM = 5e3
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
-VoxelEdge = Annotated[float, Field(ge=LEAST_VOXEL_UM, le=MOST_VOXEL_UM)]
 
 
 class ClassSettings(Frozen):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tomocell.volumes.settings import ConvertSettings
 
 log = logging.getLogger(__name__)
-STORED = {"f8": "f4", "i8": "f4", "u8": "f4"}  # what a tomogram can hold without loss is at most 32 bit
+STORED = {"b1": "u1", "f8": "f4", "i8": "f4", "u8": "f4"}  # what a tomogram can hold without loss is at most 32 bit
 
 
 class CroppedVolume(Volume):

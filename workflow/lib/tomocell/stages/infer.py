@@ -30,9 +30,7 @@ LIBRARIES_MB = 900  # torch and MONAI, loaded, beyond the interpreter that the r
 SAME_SIZE = 1.25
 
 
-def infer(
-    grey: Volume, model: Path, store: Path, settings: InferSettings, limits: Limits, *, digest: str = ""
-) -> None:
+def infer(grey: Volume, model: Path, store: Path, settings: InferSettings, limits: Limits, *, digest: str = "") -> None:
     """Label ``grey`` with the model in folder ``model``, a few whole planes at a time, into ``store``.
 
     Raises:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tomocell.refinement.settings import RefineSettings
+    from tomocell.refinement.small_objects import SmallObjectRuns
     from tomocell.volumes.volume import Classes, Volume
 
 log = logging.getLogger(__name__)
@@ -38,21 +39,21 @@ def refine(
     source = open_store(labels)
     plane = split_plane(source, settings)
     small = [
-        find_small(source, classes.value(name), rule.least_voxels, classes.value(rule.becomes), limits)
+        (find_small(source, classes.value(name), rule.least_voxels, limits), classes.value(rule.becomes))
         for name, rule in settings.small_objects.items()
     ]
     near, far = _lookup_tables(classes, settings)
     after = classes.subset(settings.names_after(source.classes.names))
 
     def kernel(voxels: NDArray[Any], block: Block) -> NDArray[np.uint8]:
-        for rule in small:
-            voxels = rule.apply(voxels, block)
+        for runs, becomes in small:
+            runs.fill(voxels, block.core, becomes)
         return split_by_depth(voxels, block, plane, near, far)
 
     layout = Layout(source.shape, np.dtype(np.uint8), source.size, after)
     with create_store(store, layout, limits, provenance(settings, digest, {"labels": labels})) as writer:
         transform_volume(kernel, source, writer, Need(bytes_per_voxel=6.0), limits)
-        writer.notes.update(split_plane=plane, small_objects=_notes(settings, small))
+        writer.notes.update(split_plane=plane, small_objects=_notes(settings, [runs for runs, _ in small]))
 
 
 def split_plane(volume: Volume, settings: RefineSettings) -> int:
@@ -86,7 +87,7 @@ def _lookup_tables(classes: Classes, settings: RefineSettings) -> tuple[NDArray[
     return near, far
 
 
-def _notes(settings: RefineSettings, small: list[Any]) -> dict[str, Any]:
+def _notes(settings: RefineSettings, small: list[SmallObjectRuns]) -> dict[str, Any]:
     return {
         name: {"objects": int(found.objects), "voxels": int(found.voxels)}
         for name, found in zip(settings.small_objects, small, strict=True)

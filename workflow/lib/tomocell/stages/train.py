@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING
 
+import lightning
 import pandas as pd
 
 from tomocell.models.saved import ClassCard, ModelCard, Normalisation, build_network, save_model
+from tomocell.training.launch import WORLD_SIZE, check_world
 from tomocell.training.metrics import metrics_of
 from tomocell.training.train import Outcome, train_network
 from tomocell.training.trainingset import TrainingSet, read_training_set
@@ -29,8 +32,10 @@ def train(results: Path, model: ModelSettings, classes: Classes, network_setting
     Raises:
         BadInput: As ``train_network``.
     """
+    check_world(int(os.environ.get(WORLD_SIZE, "1")), os.environ)
     folder = results / "models" / model.name
     training_set = read_training_set(folder / "training_set.json")
+    lightning.seed_everything(model.train.seed, verbose=False)  # before the network draws its first weights
     network, _ = build_network(model.architecture, network_settings, 1, len(classes))
     outcome = train_network(network, results, training_set, model, classes, folder / CHECKPOINTS)
     if outcome is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import lightning
 import torch
 from torch import distributed
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from tomocell.errors import BadInput, Fault
 from tomocell.training.loss import confusion, summed_cross_entropy
@@ -37,6 +38,9 @@ class Learner(lightning.LightningModule):  # type: ignore[misc]
         self._train_sums = torch.zeros(2, dtype=torch.float64)
         self._validation_sums = torch.zeros(2, dtype=torch.float64)
         self.confusion = torch.zeros(len(weights), len(weights), dtype=torch.int64)
+        self._judges = True
+        self._plateau: ReduceLROnPlateau | None = None
+        self._plateau_state: dict[str, Any] | None = None
 
     def train_dataloader(self) -> torch.utils.data.DataLoader[Any]:
         """Return the patches of this epoch, this rank's share of each batch."""
@@ -48,8 +52,16 @@ class Learner(lightning.LightningModule):  # type: ignore[misc]
         """Return the planes that judge; this rank's share of them, each once."""
         entries = self._set.part("validation") or self._set.part("train")
         planes = WholePlanes(self._reader, entries, self._model.patch_voxels)
-        mine = torch.utils.data.Subset(planes, range(self._rank, len(planes), self._world))
-        return torch.utils.data.DataLoader(mine, batch_size=max(1, self._model.train.batch_size // self._world))
+        mine = range(self._rank, len(planes), self._world)
+        # With fewer planes than ranks some have nothing to judge: they keep step on a plane that is not counted.
+        self._judges = len(mine) > 0
+        subset = torch.utils.data.Subset(planes, mine if self._judges else [0])
+        return torch.utils.data.DataLoader(subset, batch_size=max(1, self._model.train.batch_size // self._world))
+
+    def on_train_start(self) -> None:
+        """Train no further if patience had run out when the checkpoint was written."""
+        patience = self.trainer.early_stopping_callback
+        self.trainer.should_stop = patience is not None and patience.wait_count >= patience.patience
 
     def on_train_epoch_start(self) -> None:
         """Seed by epoch, so that a resumed training draws what an undisturbed one would have drawn."""
@@ -76,6 +88,8 @@ class Learner(lightning.LightningModule):  # type: ignore[misc]
     def validation_step(self, batch: tuple[Tensor, Tensor], _: int) -> None:
         """Count hits and misses."""
         logits = self.network(batch[0])
+        if not self._judges:
+            return
         loss, count = summed_cross_entropy(logits, batch[1], self.weights)
         self._validation_sums += torch.stack([loss, count]).double().cpu()
         self.confusion += confusion(logits, batch[1], len(self._model.classes)).cpu()
@@ -94,26 +108,35 @@ class Learner(lightning.LightningModule):  # type: ignore[misc]
         }
         self.history.append(row)
         for key in ("train_loss", "validation_loss", "validation_accuracy"):
-            self.log(key, row[key], prog_bar=True, rank_zero_only=True)
+            self.log(key, row[key], prog_bar=True)
+        if self._plateau is not None:
+            self._plateau.step(row["validation_loss"])
 
-    def configure_optimizers(self) -> dict[str, Any]:
-        """Adam, its step shrinking to a fifth when the validation loss stands still."""
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam, its step shrinking to a fifth when the validation loss stands still.
+
+        The schedule is stepped and kept here: the trainer would step it after the checkpoint of the epoch is
+        written, so that a resumed training would miss a step.
+        """
         train = self._model.train
         optimizer = torch.optim.Adam(self.network.parameters(), lr=train.learning_rate)
-        plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        self._plateau = ReduceLROnPlateau(
             optimizer, factor=SHRINK, patience=train.plateau_epochs, min_lr=train.least_learning_rate
         )
-        schedule = {"scheduler": plateau, "monitor": "validation_loss", "interval": "epoch"}
-        return {"optimizer": optimizer, "lr_scheduler": schedule}
+        if self._plateau_state is not None:
+            self._plateau.load_state_dict(self._plateau_state)
+        return optimizer
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the history with the weights."""
+        """Keep the history and the schedule with the weights."""
         checkpoint["history"] = self.history
         checkpoint["confusion"] = self.confusion
+        checkpoint["plateau"] = self._plateau.state_dict() if self._plateau is not None else None
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the history up again."""
+        """Take the history and the schedule up again."""
         self.history = list(checkpoint["history"])
+        self._plateau_state = checkpoint["plateau"]
 
     @property
     def _world(self) -> int:

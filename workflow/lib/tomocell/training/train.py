@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import lightning
 import torch
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tomocell.volumes.volume import Classes
 
 log = logging.getLogger(__name__)
+logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # what devices there are not, and advertisements
 FINGERPRINT = "fingerprint.txt"
 
 
@@ -49,20 +50,23 @@ def train_network(
 ) -> Outcome | None:
     """Train ``network``; go on from the last checkpoint in ``checkpoints`` if it is of the same training.
 
+    The caller seeds, before it makes the network.
+
     Returns None on every rank but the first.
 
     Raises:
         BadInput: If the number of ranks is not what was asked for, there are fewer samples than a batch,
             or the loss is not finite.
     """
-    lightning.seed_everything(model.train.seed, verbose=False)
     last = _last_checkpoint(checkpoints, fingerprint(training_set, model))
     learner = Learner(network, PlaneReader(results, training_set, classes), training_set, model)
     trainer = _trainer(model, checkpoints)
+    if last is not None:
+        log.info("going on from %s", last)
     trainer.fit(learner, ckpt_path=last, weights_only=True)
     if not trainer.is_global_zero:
         return None
-    best = torch.load(_best_checkpoint(trainer), weights_only=True, map_location="cpu")
+    best = torch.load(_best_checkpoint(checkpoints), weights_only=True, map_location="cpu")
     weights = {name.removeprefix("network."): tensor for name, tensor in best["state_dict"].items()}
     return Outcome(weights, learner.history, best["confusion"])
 
@@ -84,7 +88,8 @@ def _trainer(model: ModelSettings, checkpoints: Path) -> lightning.Trainer:
     best = ModelCheckpoint(
         checkpoints, filename="best", monitor="validation_accuracy", mode="max", enable_version_counter=False
     )
-    latest = ModelCheckpoint(checkpoints, filename="last", enable_version_counter=False, save_on_train_epoch_end=False)
+    # Written last of all, when the epoch is over: what it holds of the best epoch and of patience is then up to date.
+    latest = ModelCheckpoint(checkpoints, filename="last", enable_version_counter=False, save_on_train_epoch_end=True)
     patience = EarlyStopping("validation_accuracy", patience=model.train.patience_epochs, mode="max")
     return lightning.Trainer(
         accelerator="gpu" if torch.cuda.is_available() else "cpu",
@@ -117,8 +122,9 @@ def _last_checkpoint(checkpoints: Path, mark: str) -> Path | None:
     return None
 
 
-def _best_checkpoint(trainer: lightning.Trainer) -> str:
-    path: Any = trainer.checkpoint_callbacks[0].best_model_path
-    if not path:
-        raise BadInput(Fault("training", "no validated epoch", "at least one", "train for an epoch or more"))
-    return str(path)
+def _best_checkpoint(checkpoints: Path) -> Path:
+    # By its name, not as the trainer remembers it: the folder may have moved since the checkpoint was written.
+    path = checkpoints / "best.ckpt"
+    if not path.is_file():
+        raise BadInput(Fault(str(path), "no file", "the weights of the best epoch", "delete the folder, train again"))
+    return path

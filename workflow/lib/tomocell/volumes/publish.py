@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 PARTIAL = ".partial"
 SUPERSEDED = ".superseded"
 LEAST_FREE_BYTES = 1 << 20
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -89,14 +91,24 @@ def _flush(path: Path) -> None:
 
 @contextmanager
 def _naming_a_full_disk(path: Path) -> Iterator[None]:
-    # Codecs and libraries report a full disk as errors of many types; the disk itself says it plainly.
+    # Codecs and libraries report a full disk as errors of many types; the disk itself says it plainly, unless what
+    # did not fit has been removed by then: so the error's words count too.
     try:
         yield
     except BadInput:
         raise
     except Exception as error:
         free = shutil.disk_usage(path.parent).free
-        if free < LEAST_FREE_BYTES:
+        if free < LEAST_FREE_BYTES or _tells_a_full_disk(error):
             fault = Fault(str(path), f"{free} bytes free", "room on the disk", "free some space, then run it again")
             raise BadInput(fault) from error
         raise
+
+
+def _tells_a_full_disk(error: BaseException | None) -> bool:
+    while error is not None:
+        text = str(error)
+        if any(os.strerror(code) in text or getattr(error, "errno", None) == code for code in FULL):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -87,7 +87,7 @@ class PictureSettings(Frozen):
     grey_dendrite: float = Field(29900.0, description="Mean grey value of dendrites.")
     grey_film: float = Field(27800.0, description="Mean grey value of deposited and redeposited lithium.")
     grey_electrode: float = Field(24400.0, description="Mean grey value of the electrodes.")
-    grey_pit: float = Field(19500.0, description="Grey value of pits.")
+    grey_pit: float = Field(18800.0, description="Grey value of pits.")
     grey_inclusion: float = Field(43000.0, description="Mean grey value of inclusions; contrasts vary by a fifth.")
     interphase_grey: float = Field(2600.0, description="Grey added along the thin interphase on the electrodes.")
     interphase_um: float = Field(0.9, gt=0, description="Half width of that interphase, um.")

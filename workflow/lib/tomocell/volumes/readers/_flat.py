@@ -110,7 +110,10 @@ def read_bytes(descriptor: int, count: int, position: int) -> bytes:
     Raises:
         EOFError: If the file ends before.
     """
-    data = np.empty(count, np.uint8)
+    short = os.pread(descriptor, count, position)
+    if len(short) == count:
+        return short
+    data = np.empty(count, np.uint8)  # beyond 2 GiB one call does not suffice
     read_into(descriptor, data, position)
     return data.tobytes()
 

@@ -2,7 +2,8 @@
 
 tifffile opens a stack quickly because it looks at a few pages only: it ends a broken chain of directories with a
 log line and fewer planes, and takes one page's shape for all. A truncated scan must not pass for a shorter one, so
-the chain is walked here, about 15 us a page (tifffile: 18-30 us a page of a stack, 190 us a file of a folder).
+the chain is walked here: as quick as tifffile on a stack (40 us a page), five times as quick on a folder of slices
+(80 against 390 us a file; 2 cores, busy).
 
 Source: TIFF 6.0 (Aldus/Adobe, 1992), sections 2 and 15; BigTIFF design (libtiff, 2004).
 """
@@ -32,7 +33,7 @@ READ_TAGS = frozenset(
     {SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, FILL_ORDER, STRIP_OFFSETS, SAMPLES, ROWS_PER_STRIP, STRIP_COUNTS}
     | {PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS, SAMPLE_FORMAT, JPEG_TABLES, DEPTH}
 )
-TYPE_CODES = {1: "B", 3: "H", 4: "I", 7: "B", 13: "I", 16: "Q", 18: "Q"}
+TYPES = {1: ("B", 1), 3: ("H", 2), 4: ("I", 4), 7: ("B", 1), 13: ("I", 4), 16: ("Q", 8), 18: ("Q", 8)}
 WHOLE_BYTE_BITS = (8, 16, 32, 64)
 MOST_TAGS = 4096
 CLASSIC, BIG = 42, 43
@@ -41,12 +42,12 @@ REDUCED = 1  # bit of NewSubfileType: a thumbnail or a pyramid level, not a plan
 
 
 class Form(NamedTuple):
-    """Sizes of the tags and offsets of a classic or a big TIFF, and its byte order."""
+    """Byte order of a TIFF, and how a classic or a big one lays out a directory."""
 
     order: ByteOrder
-    first_offset: int
-    offset_code: str
-    count_code: str
+    number: struct.Struct
+    entry: struct.Struct
+    offset: struct.Struct
 
 
 class Pixels(NamedTuple):
@@ -142,42 +143,42 @@ def _header(descriptor: int) -> tuple[Form, int]:
         raise ValueError(message)
     magic = struct.unpack_from(f"{order}H", head, 2)[0]
     if magic == CLASSIC:
-        return Form(order, 4, "I", "H"), struct.unpack_from(f"{order}I", head, 4)[0]
+        form = Form(order, struct.Struct(f"{order}H"), struct.Struct(f"{order}HHI4s"), struct.Struct(f"{order}I"))
+        return form, form.offset.unpack_from(head, 4)[0]
     if magic == BIG and struct.unpack_from(f"{order}HH", head, 4) == (8, 0):
-        return Form(order, 8, "Q", "Q"), struct.unpack_from(f"{order}Q", head, 8)[0]
+        form = Form(order, struct.Struct(f"{order}Q"), struct.Struct(f"{order}HHQ8s"), struct.Struct(f"{order}Q"))
+        return form, form.offset.unpack_from(head, 8)[0]
     message = f"version {magic}, neither TIFF ({CLASSIC}) nor BigTIFF ({BIG})"
     raise ValueError(message)
 
 
 def _read_page(descriptor: int, form: Form, directory: int) -> tuple[Page, int]:
     """Return the page whose directory begins at byte ``directory``, and where the next one begins (0: none)."""
-    count_size, entry_size = struct.calcsize(f"<{form.count_code}"), 4 + 2 * struct.calcsize(f"<{form.offset_code}")
-    count = struct.unpack(form.order + form.count_code, read_bytes(descriptor, count_size, directory))[0]
+    count = form.number.unpack(read_bytes(descriptor, form.number.size, directory))[0]
     if not 0 < count <= MOST_TAGS:
         message = f"a directory of {count} entries at byte {directory}"
         raise ValueError(message)
-    tail = struct.calcsize(f"<{form.offset_code}")
-    table = read_bytes(descriptor, count * entry_size + tail, directory + count_size)
-    following = struct.unpack_from(form.order + form.offset_code, table, count * entry_size)[0]
-    tags = _read_tags(descriptor, form, memoryview(table)[: count * entry_size])
-    return _page(directory, form, tags), following
+    entries = count * form.entry.size
+    table = read_bytes(descriptor, entries + form.offset.size, directory + form.number.size)
+    return _page(directory, form, _read_tags(descriptor, form, table[:entries])), form.offset.unpack_from(
+        table, entries
+    )[0]
 
 
-def _read_tags(descriptor: int, form: Form, table: memoryview) -> dict[int, tuple[int, ...]]:
+def _read_tags(descriptor: int, form: Form, table: bytes) -> dict[int, tuple[int, ...]]:
     tags = {}
-    inline = struct.calcsize(f"<{form.offset_code}")
-    for code, kind, count, value in struct.iter_unpack(f"{form.order}HH{form.offset_code}{inline}s", table):
-        if code not in READ_TAGS or kind not in TYPE_CODES or count == 0:
+    for code, kind, count, value in form.entry.iter_unpack(table):
+        if code not in READ_TAGS or kind not in TYPES or count == 0:
             continue
-        size = count * struct.calcsize(f"<{TYPE_CODES[kind]}")
-        data = value[:size]
-        if size > inline:
-            position = struct.unpack(form.order + form.offset_code, value)[0]
+        letter, width = TYPES[kind]
+        data, size = value, count * width
+        if size > form.offset.size:
+            position = form.offset.unpack(value)[0]
             if position + size > os.fstat(descriptor).st_size:  # before memory is taken for it
                 message = f"tag {code} reaches to byte {position + size}, beyond the end of the file: it is truncated"
                 raise EOFError(message)
             data = read_bytes(descriptor, size, position)
-        tags[code] = struct.unpack(f"{form.order}{count}{TYPE_CODES[kind]}", data)
+        tags[code] = struct.unpack_from(f"{form.order}{count}{letter}", data)
     return tags
 
 

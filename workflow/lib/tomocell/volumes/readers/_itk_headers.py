@@ -1,8 +1,8 @@
 """Headers of NRRD, MetaImage and NIfTI: shape, type, spacing, and where the voxels lie.
 
-They are parsed here, not by SimpleITK, for two reasons: it reads the whole file for every region of an NRRD or NIfTI
-file, and a MetaImage with one wrong byte in its header kills the process (2.5.7: floating point exception, or heap
-corruption), so that one broken scan would hide what is wrong with all others.
+They are parsed here, not by SimpleITK 2.5.7, for two reasons: a MetaImage with one wrong byte in its header kills the
+process (floating point exception, or heap corruption), so that one broken scan would hide what is wrong with all
+others; and of an NRRD file it reads the whole for every region.
 
 Sources: NRRD 0005 (teem.sourceforge.net/nrrd/format.html); MetaIO tag reference (itk.org); NIfTI-1.1 and NIfTI-2
 headers (nifti.nimh.nih.gov).

@@ -1,0 +1,81 @@
+"""A training that takes seconds: an easy volume, three annotated timesteps, a network of two levels.
+
+Run as a program, it trains in the folder given (`python tiny_training.py FOLDER`), so that tests can kill it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from support.stores import LIMITS, make_store
+from tomocell.labelling.settings import IGNORE, AnnotateSettings
+from tomocell.models.settings import ModelSettings
+from tomocell.stages.annotate import annotate
+from tomocell.stages.training_set import assemble_training_set, write_training_set
+from tomocell.volumes.volume import Classes, VoxelClass
+
+CLASSES = Classes((VoxelClass("empty", 0, "#000000"), VoxelClass("solid", 3, "#ffffff")))
+SHAPE = (12, 24, 28)
+NETWORK = {"channels": [4, 8], "blocks_per_level": 1, "dropout": 0.0, "norm": "instance"}
+TIMESTEPS = ("t0", "t1", "t2")
+
+
+def settings(**train: object) -> ModelSettings:
+    """Return the settings of the tiny model, with other ``train`` settings where told."""
+    chosen = {"epochs": 3, "patches_per_plane": 4, "batch_size": 4, "learning_rate": 0.01, "plateau_epochs": 1} | train
+    return ModelSettings.model_validate(
+        {
+            "name": "tiny",
+            "network": NETWORK,
+            "classes": CLASSES.names,
+            "plane_axis": "y",
+            "patch_voxels": [8, 16],
+            "train": chosen,
+            "infer": {"tile_voxels": [8, 16], "overlap": 0.25, "batch_size": 3},
+        }
+    )
+
+
+def scan(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return grey values with clear contrast, and the labels that they were made from."""
+    random = np.random.default_rng(seed)
+    field = random.standard_normal(tuple(size // 4 for size in SHAPE)).repeat(4, 0).repeat(4, 1).repeat(4, 2)
+    labels = np.where(field > 0, 3, 0).astype(np.uint8)
+    grey = 100.0 + 20.0 * (labels == 3) + 4.0 * random.standard_normal(SHAPE)
+    return grey.astype(np.uint16), labels
+
+
+def prepare(results: Path, model: ModelSettings) -> None:
+    """Write the stores and the training set into ``results``."""
+    import tifffile
+
+    keys = [("cell", name) for name in TIMESTEPS]
+    for seed, key in enumerate(keys):
+        folder = results / key[0] / key[1]
+        grey, labels = scan(seed)
+        make_store(folder / "volume.ome.zarr", grey)
+        sparse = np.full(SHAPE, IGNORE, np.uint8)
+        sparse[:, 5 + seed :: 8] = labels[:, 5 + seed :: 8]
+        tifffile.imwrite(folder / "annotations.tif", sparse, photometric="minisblack")
+        store = folder / "annotations.ome.zarr"
+        annotate(folder / "annotations.tif", folder / "volume.ome.zarr", store, CLASSES, AnnotateSettings(), LIMITS)
+    training_set = assemble_training_set(results, keys, "volume", model, IGNORE)
+    write_training_set(results / "models" / model.name / "training_set.json", training_set)
+
+
+def run(results: Path, model: ModelSettings) -> None:
+    """Train, or go on training."""
+    from tomocell.stages.train import train
+
+    train(results, model, CLASSES, dict(NETWORK))
+
+
+if __name__ == "__main__":
+    import torch
+
+    torch.set_num_threads(1)
+    folder = Path(sys.argv[1])
+    run(folder, ModelSettings.model_validate_json((folder / "model_settings.json").read_text()))

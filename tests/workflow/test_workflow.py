@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from workflow.conftest_workflow import REPOSITORY, STUDY, House, build_house, write_ball
+from tomocell.volumes.store import open_store
+from tomocell.volumes.volume import whole
+
+pytestmark = pytest.mark.workflow
+
+
+def test_the_contract_of_results(finished: House) -> None:
+    step = finished.root / "results/ball/t00"
+    record = json.loads((step / "porosity.json").read_text())
+    phases = open_store(step / "phases.ome.zarr")
+    share = float((phases.read(whole(phases.shape)) == phases.classes.value("pore")).mean())
+    assert record["porosity"] == pytest.approx(share, abs=1e-12)
+    assert share == pytest.approx(4 / 3 * np.pi * 6**3 / (20 * 24 * 28), rel=0.03)
+    assert (step / "porosity.parquet").is_file()
+    table = pd.read_csv(finished.root / "results/ball/porosity.csv")
+    assert list(table["timestep"]) == ["t00", "t01"]
+    assert "<html" in (finished.root / "results/ball/report.html").read_text()
+
+
+def test_a_finished_study_has_nothing_to_do(finished: House) -> None:
+    assert finished.planned() == {}
+
+
+def test_a_changed_setting_reruns_what_reads_it(house: House) -> None:
+    house.edit("small.yaml", "porosity: {pore: pore}", "porosity: {pore: solid}")
+    assert house.planned() == {"measure": 2, "collect": 1, "report": 1}
+
+
+def test_a_changed_analysis_reruns_itself_and_what_it_feeds(house: House) -> None:
+    house.edit("workflow/lib/tomocell/analyses/porosity.py", "/ _voxels(volume.shape)", "/ _voxels(volume.shape) * 1.0")
+    assert house.planned() == {"measure": 2, "collect": 1, "report": 1}
+    house.run()
+    assert house.planned() == {}
+
+
+def test_a_comment_reruns_nothing(house: House) -> None:
+    path = house.root / "workflow/lib/tomocell/analyses/porosity.py"
+    path.write_text(path.read_text() + "\n# A remark.\n")
+    assert house.planned() == {}
+
+
+def test_a_changed_core_reruns_all_that_stands_on_it(house: House) -> None:
+    house.edit("workflow/lib/tomocell/refinement/settings.py", "after: list[str] = []", "after: list[str] = list()")
+    planned = house.planned()
+    assert planned["refine"] == 2
+    assert "convert" not in planned
+
+
+def test_a_changed_comment_in_the_settings_of_a_row_reruns_only_that_row(house: House) -> None:
+    sheet = house.root / "small.tsv"
+    sheet.write_text("series\ttimestep\tpath\tmeasured_porosity\nball\tt00\tball.tif\t0.05\nball\tt01\tball.tif\t\n")
+    assert house.planned()["threshold"] == 1
+
+
+def test_a_broken_store_is_noticed_when_it_is_read(house: House) -> None:
+    shard = next((house.root / "results/ball/t00/phases.ome.zarr/0").rglob("c/*/*/*"))
+    shard.unlink()
+    done = house.run("--forcerun", "measure", check=False)
+    assert done.returncode
+    assert str(shard.relative_to(house.root)) in (house.root / "results/logs/measure/ball.t00.porosity.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("sheet", "parts"),
+    [
+        ("ball\tt00\tnowhere.tif", ["ball t00", "nowhere.tif"]),
+        ("ball\tt00\tball.tif\nball\tt00\tball.tif", ["ball t00", "given 2 times"]),
+        ("../ball\tt00\tball.tif", ["row 2", "../ball", "letters, digits"]),
+        ("../ball\tt 00\tnowhere.tif", ["../ball", "t 00"]),
+    ],
+)
+def test_faults_are_told_before_the_first_job(house: House, sheet: str, parts: list[str]) -> None:
+    (house.root / "small.tsv").write_text(f"series\ttimestep\tpath\n{sheet}\n")
+    (house.root / "results/ball/t00/volume.manifest.json").unlink()
+    before = sorted(house.root.glob("results/**/*"))
+    done = house.run(check=False)
+    assert done.returncode
+    for part in parts:
+        assert part in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert sorted(house.root.glob("results/**/*")) == before
+
+
+def test_25_timesteps_are_planned(tmp_path) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    house = build_house(tmp_path / "house")
+    write_ball(house.root / "ball.tif")
+    (house.root / "small.yaml").write_text(STUDY)
+    rows = "".join(f"ball\tt{index:03d}\tball.tif\n" for index in range(25))
+    (house.root / "small.tsv").write_text(f"series\ttimestep\tpath\n{rows}")
+    started = time.monotonic()
+    planned = house.planned()
+    assert planned == {"convert": 25, "threshold": 25, "refine": 25, "measure": 50, "collect": 2, "report": 1}
+    assert time.monotonic() - started < 120, "a plan that takes minutes has opened volumes or grown a job per tile"
+
+
+def test_the_report_of_snakemake_works(finished: House) -> None:
+    finished.run("--report", "snakemake-report.zip")
+    assert (finished.root / "snakemake-report.zip").stat().st_size > 1000
+
+
+def test_a_new_analysis_is_one_new_file(house: House) -> None:
+    """The worked example of CONTRIBUTING.md, taken from the page as it stands."""
+    page = (REPOSITORY / "CONTRIBUTING.md").read_text()
+    code = re.search(r"```python\n(.*?)```", page, re.DOTALL)
+    assert code is not None
+    (house.root / "workflow/lib/tomocell/analyses/column_height.py").write_text(code.group(1))
+    house.edit("small.yaml", "measure:\n", "measure:\n  column_height: {of: [pore]}\n")
+    assert house.planned() == {"measure": 2, "collect": 1, "report": 1}
+    house.run()
+    record = json.loads((house.root / "results/ball/t01/column_height.json").read_text())
+    assert record["pore_height_um"] == pytest.approx(13 * 2.0, abs=2.0)
+    assert "column height" in (house.root / "results/ball/report.html").read_text().lower()
