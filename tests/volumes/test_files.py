@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from typing import TYPE_CHECKING
 
@@ -32,8 +33,9 @@ def test_tables_come_back(tmp_path: Path) -> None:
     write_parquet(tmp_path / "t.parquet", table)
     write_csv(tmp_path / "t.csv", table)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "t.parquet"), table)
-    read = pd.read_csv(tmp_path / "t.csv", float_precision="round_trip")
-    pd.testing.assert_frame_equal(read, table, check_exact=True)
+    header, *rows = csv.reader((tmp_path / "t.csv").read_text().splitlines())
+    assert header == ["label", "volume_um3"]
+    assert [(int(label), float(volume)) for label, volume in rows] == [(1, 0.1 + 0.2), (2, 1e-17)]
 
 
 def test_a_map_carries_its_scale(tmp_path: Path) -> None:

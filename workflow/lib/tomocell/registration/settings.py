@@ -1,7 +1,127 @@
-"""Settings of the registration (placeholder of the lead: the registration author replaces this file whole)."""
+"""Settings of the registration: where to look, how to fit, when to believe it, what to write."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
 
 from tomocell.settings.base import Frozen
 
+Triple = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
+Edge = Annotated[int, Field(ge=16)]
 
-class RegisterSettings(Frozen):
+
+class StartSettings(Frozen):
+    """The coarse start on a reduced pair."""
+
+    start_reduction: int = Field(4, ge=1, description="Voxels averaged along the finest axis for the coarse start.")
+    start_voxels: int = Field(
+        1 << 24, ge=1 << 12, description="Most voxels of a reduced scan; a larger one is cropped to its middle."
+    )
+    start_search_deg: float = Field(
+        5.0, ge=0, le=30, description="Rotations tried where the start without one finds nothing; 0 tries none."
+    )
+    maximum_rotation_deg: float = Field(15.0, gt=0, description="Largest rotation that is believed.")
+    maximum_translation_um: float | None = Field(
+        None, gt=0, description="Largest displacement of the volume's middle that is believed; null sets no limit."
+    )
+
+
+class SubvolumeSettings(Frozen):
+    """Which parts of the reference scan are fitted."""
+
+    subvolume_count: int = Field(8, ge=1, description="Sub-volumes to choose.")
+    subvolume_size_voxels: tuple[Edge, Edge, Edge] | None = Field(
+        None, description="Size of a sub-volume along (Z, Y, X); null takes half the region of interest, at most 128."
+    )
+    subvolume_centres_voxels: tuple[Triple, ...] = Field(
+        (), description="Centres of the sub-volumes in voxels of the reference scan; none given chooses them."
+    )
+    minimum_texture: float = Field(
+        0.02, ge=0, lt=1, description="Least ratio of grey-value gradients in the weakest to the strongest direction."
+    )
+
+
+class FitSettings(Frozen):
+    """The six-parameter fit of one sub-volume."""
+
+    engine: Literal["gauss_newton", "simpleitk"] = Field(
+        "gauss_newton", description="Our Gauss-Newton kernel, or SimpleITK: slower, an independent check."
+    )
+    metric: Literal["correlation", "mutual_information"] = Field(
+        "correlation", description="What is maximised; mutual information (another modality) needs simpleitk."
+    )
+    pyramid: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (4, 2, 1), min_length=1, description="Reductions of the levels of the fit, coarsest first."
+    )
+    smoothing_voxels: float = Field(
+        0.8, ge=0, description="Standard deviation of the smoothing of both scans before the fit (gauss_newton)."
+    )
+    robust: bool = Field(
+        True, description="Give voxels that changed between the scans no weight: Tukey's biweight (gauss_newton)."
+    )
+    tolerance_voxels: float = Field(
+        0.003, gt=0, description="The fit ends when a corner of the sub-volume moves less (gauss_newton)."
+    )
+    maximum_iterations: int = Field(40, ge=1, description="Most steps of a level.")
+    margin_voxels: int = Field(12, ge=2, description="Read around a sub-volume in the moving scan.")
+
+    @model_validator(mode="after")
+    def _engine_knows_metric(self) -> Self:
+        if self.metric == "mutual_information" and self.engine != "simpleitk":
+            msg = f"engine {self.engine!r} maximises correlation only; expected 'simpleitk' for mutual_information"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _pyramid_ends_at_full_resolution(self) -> Self:
+        if self.pyramid[-1] != 1 or list(self.pyramid) != sorted(set(self.pyramid), reverse=True):
+            msg = f"pyramid {self.pyramid} must fall to 1; expected the like of (4, 2, 1)"
+            raise ValueError(msg)
+        return self
+
+
+class AcceptSettings(Frozen):
+    """When a result is believed, and when it is said loudly that the sample deforms."""
+
+    minimum_agreement: float = Field(
+        0.15,
+        gt=0,
+        lt=1,
+        description="Least correlation of grey-value gradients, in the direction where it is worst, of a sub-volume "
+        "that counts as found.",
+    )
+    minimum_correlation: float = Field(0.05, ge=0, lt=1, description="Least correlation of all sub-volumes together.")
+    minimum_kept_percent: float = Field(
+        50.0, gt=0, le=100, description="Least part of the sub-volumes that must be found and agree."
+    )
+    outlier_floor_voxels: float = Field(
+        0.25, gt=0, description="A sub-volume this close to the merged motion is never an outlier."
+    )
+    outlier_factor: float = Field(
+        3.0, gt=1, description="Outliers lie further off than this many robust standard deviations (MAD x 1.4826)."
+    )
+    deformation_warning_voxels: float = Field(
+        0.5, gt=0, description="A sub-volume that is found but lies further off means that the sample deforms."
+    )
+    on_failure: Literal["stop", "flag"] = Field(
+        "stop", description="A scan that did not register stops the series, or is flagged and left out."
+    )
+
+
+class ResampleSettings(Frozen):
+    """The one resampling."""
+
+    interpolation: Literal["cubic", "linear"] = Field(
+        "cubic", description="Cubic convolution (Keys) or trilinear; labels always take the nearest voxel."
+    )
+    roi_start_voxels: Triple = Field((0, 0, 0), description="First voxel of the region of interest in the reference.")
+    roi_size_voxels: tuple[Edge, Edge, Edge] | None = Field(
+        None, description="Its size along (Z, Y, X); null takes all that follows."
+    )
+    fill_value: float = Field(0.0, description="Grey value where the moving scan does not reach.")
+
+
+class RegisterSettings(StartSettings, SubvolumeSettings, FitSettings, AcceptSettings, ResampleSettings):
     """Into the frame of the reference timestep."""

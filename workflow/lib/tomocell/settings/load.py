@@ -109,6 +109,9 @@ def _read_yaml(path: Path) -> Any:  # noqa: ANN401
         return yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506
     except OSError as error:
         raise BadInput(Fault(str(path), "no file", "a study's YAML", "name one of config/")) from error
+    except yaml.MarkedYAMLError as error:
+        where = f"{path}, line {error.problem_mark.line + 1}" if error.problem_mark else str(path)
+        raise BadInput(Fault(where, error.problem, "readable YAML", "correct the line")) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadInput(Fault(str(path), str(error), "readable YAML", "correct the line named")) from error
 
@@ -118,11 +121,15 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 def _strict_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(key) for key, _ in node.value]
-    twice = {key for key in keys if keys.count(key) > 1}
-    if twice:
-        raise yaml.constructor.ConstructorError(None, None, f"key {sorted(twice)} given twice", node.start_mark)
-    return {loader.construct_object(k): loader.construct_object(v, deep=True) for k, v in node.value}
+    mapping: dict[Any, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if not isinstance(key, str | int | float):
+            raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is no word", key_node.start_mark)
+        if key in mapping:
+            raise yaml.constructor.ConstructorError(None, None, f"key {key!r} given twice", key_node.start_mark)
+        mapping[key] = loader.construct_object(value_node, deep=True)
+    return mapping
 
 
 _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _strict_mapping)

@@ -37,11 +37,11 @@ def measure(  # noqa: PLR0913
 
 
 def write_result(out: Path, name: str, result: Result, provenance: dict[str, Any], *, csv: bool = False) -> None:
-    """Write a result's table and maps, then its record."""
-    table = out / f"{name}.parquet"
-    table.unlink(missing_ok=True)
+    """Write a result's table and maps, then its record; what an earlier run left is removed first, the record first."""
+    for kind in ("json", "parquet", "csv"):
+        (out / f"{name}.{kind}").unlink(missing_ok=True)
     if result.table is not None:
-        write_parquet(table, result.table)
+        write_parquet(out / f"{name}.parquet", result.table)
         if csv:
             write_csv(out / f"{name}.csv", result.table)
     for map_name, content in result.maps.items():

@@ -12,7 +12,7 @@ import pandas as pd
 from tomocell.models.saved import ClassCard, ModelCard, Normalisation, build_network, save_model
 from tomocell.training.launch import WORLD_SIZE, check_world
 from tomocell.training.metrics import metrics_of
-from tomocell.training.train import Outcome, train_network
+from tomocell.training.train import Outcome, rank_count, train_network
 from tomocell.training.trainingset import TrainingSet, read_training_set
 from tomocell.volumes.tables import write_csv
 
@@ -63,5 +63,6 @@ def model_card(
             "settings": model.train.model_dump(mode="json"),
             "entries": [entry.model_dump(mode="json") for entry in training_set.entries],
             "epochs": len(outcome.history),
+            "ranks": rank_count(),
         },
     )

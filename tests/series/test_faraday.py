@@ -1,0 +1,79 @@
+"""The arithmetic of charge and lithium, against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from tomocell.errors import BadInput
+from tomocell.series.faraday import (
+    LITHIUM_CAPACITY_MAH_PER_G,
+    NEEDS,
+    Settings,
+    charges_mah,
+    faraday_volume_um3,
+    follow,
+)
+from tomocell.settings.samples import Sample
+
+SETTINGS = Settings(active_area_cm2=0.5, current_min=10, plated=("deposited", "dendrite"))
+ROI_UM2 = 6.88449e6
+
+
+def samples(*currents_ma: float | None) -> list[Sample]:
+    return [
+        Sample(series="cell", timestep=f"t{index}", path="x", time_min=30 * index, current_ma=current)
+        for index, current in enumerate(currents_ma)
+    ]
+
+
+def record(deposited_um3: float, dendrite_um3: float = 0.0) -> dict[str, dict[str, Any]]:
+    volumes = {"deposited_um3": deposited_um3, "dendrite_um3": dendrite_um3, "electrode_um3": 100 * ROI_UM2}
+    sure = {"deposited_uncertainty_um3": 3e5, "dendrite_uncertainty_um3": 4e5}
+    thickness = {"electrode_um": 100.0, "deposited_um": deposited_um3 / ROI_UM2, "electrode_uncertainty_um": 1.0}
+    return {"class_volumes": volumes | sure, "effective_thickness": thickness}
+
+
+def test_one_current_period() -> None:
+    charge = charges_mah(samples(0, 0.75), SETTINGS)[1]
+    assert charge == pytest.approx(0.125)
+    assert charge / LITHIUM_CAPACITY_MAH_PER_G == pytest.approx(3.23834e-5, rel=1e-5)
+    volume = faraday_volume_um3(charge)
+    assert volume == pytest.approx(6.0643e7, rel=1e-4)
+    assert volume / 0.5e8 == pytest.approx(1.21286, rel=1e-5)
+    row = follow(samples(0, 0.75), {"t0": record(0), "t1": record(8.3499e6)}, SETTINGS).iloc[1]
+    assert row["faraday_um3"] == pytest.approx(8.3499e6, rel=1e-4)
+    assert row["capacity_ratio"] == pytest.approx(1, rel=1e-4)
+    assert row["missing_percent"] == pytest.approx(0, abs=0.01)
+
+
+def test_a_cycle_ends_where_it_began() -> None:
+    charges = charges_mah(samples(0, 0.75, 0.75, -0.75, -0.75), SETTINGS)
+    assert charges == pytest.approx([0, 0.125, 0.25, 0.125, 0])
+    twice = SETTINGS.model_copy(update={"periods_between_scans": 2})
+    assert charges_mah(samples(0, 0.75), twice) == pytest.approx([0, 0.25])
+
+
+def test_what_is_imaged_is_the_sum_of_the_plated_classes() -> None:
+    table = follow(samples(0, 0.75), {"t0": record(0), "t1": record(3e6, 1e6)}, SETTINGS)
+    assert list(table["timestep"]) == ["t0", "t1"]
+    assert math.isnan(table["capacity_ratio"][0])
+    assert table["imaged_um3"][1] == 4e6
+    assert table["imaged_uncertainty_um3"][1] == pytest.approx(5e5)
+    assert table["capacity_ratio"][1] == pytest.approx(4e6 / 8.3499e6, rel=1e-4)
+    assert table["missing_percent"][1] == pytest.approx(100 * (1 - 4 / 8.3499), rel=1e-4)
+
+
+def test_a_scan_without_a_current_is_named() -> None:
+    with pytest.raises(BadInput, match="cell t1, current_ma"):
+        charges_mah(samples(0, None), SETTINGS)
+    assert charges_mah(samples(None, 0.75), SETTINGS) == pytest.approx([0, 0.125])
+
+
+def test_an_empty_volume_has_no_area() -> None:
+    nothing = {need: {} for need in NEEDS}
+    nothing["class_volumes"] = {"deposited_um3": 0.0, "dendrite_um3": 0.0}
+    with pytest.raises(BadInput, match="all zero"):
+        follow(samples(0), {"t0": nothing}, SETTINGS)

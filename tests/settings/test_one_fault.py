@@ -1,0 +1,192 @@
+"""Each study here has exactly one fault; what is told names the file, the key, the value and what was expected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from support.studies import HEADER, ROWS, model_section, threshold_study, write_study
+from tomocell.errors import BadInput
+from tomocell.settings.load import load_project
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+Change = "Callable[[dict[str, Any]], object]"
+
+
+def told(path: Path) -> BadInput:
+    with pytest.raises(BadInput) as caught:
+        load_project(path)
+    return caught.value
+
+
+def require_words(error: BadInput, *words: str) -> None:
+    assert len(error.faults) == 1
+    missing = [word for word in words if word not in str(error)]
+    assert not missing, str(error)
+
+
+def test_the_study_without_a_fault_loads(tmp_path: Path) -> None:
+    project = load_project(write_study(tmp_path, threshold_study()))
+    assert project.sheet.series == ("cell",)
+    assert project.sheet.timesteps("cell") == ("t0", "t1")
+    assert project.sheet.reference("cell") == "t1"
+    assert [sample.timestep for sample in project.sheet.labelled()] == ["t0"]
+    assert project.voxel_size_um(project.sheet["cell", "t0"]) == (1.0, 1.0, 1.0)
+
+
+def test_a_study_with_a_model_loads(tmp_path: Path) -> None:
+    study = threshold_study()
+    del study["threshold"]
+    project = load_project(write_study(tmp_path, study | {"model": model_section()}))
+    assert project.study.segmenter == "model"
+    assert project.study.label_classes.names == ("pore", "solid")
+
+
+FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], tuple[str, ...]]] = {
+    "unknown key": (lambda s: s.update(mesure={}), ("mesure", "known")),
+    "unknown key below": (lambda s: s["scan"].update(voxel_size=1), ("scan.voxel_size", "known")),
+    "missing key": (lambda s: s.pop("scan"), ("scan", "nothing", "a value")),
+    "misspelt class of threshold": (lambda s: s["threshold"].update(dark="por"), ("por ", "pore, solid")),
+    "misspelt class of refine": (
+        lambda s: s.update(refine={"small_objects": {"sold": {"least_voxels": 2, "becomes": "pore"}}}),
+        ("sold", "pore, solid"),
+    ),
+    "misspelt class of an analysis": (lambda s: s["measure"]["porosity"].update(pore="por"), ("porosity", "'por'", "pore, solid")),
+    "misspelt class of a series analysis": (
+        lambda s: s.update(series={"faraday": {"active_area_cm2": 1, "current_min": 1, "plated": ["lithium"]}}),
+        ("faraday", "'lithium'", "pore, solid"),
+    ),
+    "porous neither": (lambda s: s["threshold"].update(porous="void"), ("threshold", "void", "pore or solid")),
+    "even median": (lambda s: s["threshold"].update(median_voxels=4), ("median_voxels", "4", "odd")),
+    "both segmenters": (lambda s: s.update(model=model_section()), ("exactly one of 'threshold' and 'model'",)),
+    "no segmenter": (lambda s: s.pop("threshold"), ("exactly one of 'threshold' and 'model'",)),
+    "voxel size 0": (lambda s: s["scan"].update(voxel_size_um=[0, 1, 1]), ("scan.voxel_size_um.0", "found 0", "0.0005")),
+    "voxel size in metres": (
+        lambda s: s["scan"].update(voxel_size_um=[1.33e-6, 1, 1]),
+        ("scan.voxel_size_um.0", "1.33e-06", "0.0005"),
+    ),
+    "class twice": (lambda s: s["classes"].append({"name": "pore", "value": 2}), ("pore", "twice")),
+    "value twice": (lambda s: s["classes"].append({"name": "wall", "value": 1}), ("value 1", "twice")),
+    "value of the unlabelled": (lambda s: s["classes"].append({"name": "w", "value": 255}), ("classes.2.value", "255", "254")),
+    "unknown analysis": (lambda s: s["measure"].update(porositty={}), ("measure", "porositty", "porosity")),
+    "unknown analysis setting": (lambda s: s["measure"]["porosity"].update(por="pore"), ("measure.porosity, por", "known")),
+    "unknown series analysis": (lambda s: s.update(series={"farady": {}}), ("series", "farady", "faraday")),
+}
+
+
+@pytest.mark.parametrize(("change", "words"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_fault_of_the_study(tmp_path: Path, change: Callable[[dict[str, Any]], object], words: tuple[str, ...]) -> None:
+    study = threshold_study()
+    change(study)
+    # A section too few or too many is one fault; what follows from it is not told as well.
+    path = write_study(tmp_path, study)
+    require_words(told(path), str(path), *words)
+
+
+MODEL_FAULTS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "misspelt class": ({"classes": ["pore", "sold"]}, ("sold", "pore, solid")),
+    "unknown architecture": ({"architecture": "unet9"}, ("model", "unet9", "residual_unet")),
+    "unknown network setting": ({"network": {"chanels": [4, 8]}}, ("model.network, chanels", "known")),
+    "one level": ({"network": {"channels": [4]}}, ("model.network", "two levels")),
+    "weight of no class": ({"train": {"class_weights": {"sold": 2}}}, ("model", "sold", "classes of the model")),
+}
+
+
+@pytest.mark.parametrize(("change", "words"), MODEL_FAULTS.values(), ids=MODEL_FAULTS.keys())
+def test_a_fault_of_the_model(tmp_path: Path, change: dict[str, Any], words: tuple[str, ...]) -> None:
+    study = threshold_study()
+    del study["threshold"]
+    path = write_study(tmp_path, study | {"model": model_section() | change})
+    require_words(told(path), str(path), *words)
+
+
+def test_a_model_needs_labels(tmp_path: Path) -> None:
+    study = threshold_study()
+    del study["threshold"]
+    path = write_study(tmp_path, study | {"model": model_section()}, (ROWS[1],))
+    require_words(told(path), str(tmp_path / "samples.tsv"), "no row with labels", "'labels'")
+
+
+SHEETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "path in the series": (("../up\tt0\tt0.tif\t0\t\t",), ("row 2, series", "'../up'", "letters, digits")),
+    "slash in the timestep": (("cell\tt/0\tt0.tif\t0\t\t",), ("row 2, timestep", "'t/0'", "letters, digits")),
+    "reserved series": (("models\tt0\tt0.tif\t0\t\t",), ("row 2, series", "models", "folders of the results")),
+    "timestep twice": ((ROWS[0], ROWS[0].replace("\t0\t", "\t5\t")), ("cell t0", "once", "2 times")),
+    "two scans at one time": ((ROWS[0], ROWS[1].replace("60", "0.0")), ("cell at 0.0 min", "2 rows")),
+    "two references": ((ROWS[0].replace("false", "yes"), ROWS[1]), ("cell: 2 rows", "at most one reference")),
+    "negative time": (("cell\tt0\tt0.tif\t-1\t\t",), ("row 2, time_min", "'-1'", "greater than or equal to 0")),
+    "no path": (("cell\tt0\t\t0\t\t",), ("row 2, path", "nothing", "a value")),
+    "too many cells": (("cell\tt0\tt0.tif\t0\t\t\tmore",), ("row 2", "7 cells", "6")),
+    "no rows": ((), ("1 lines", "at least one row")),
+}
+
+
+@pytest.mark.parametrize(("rows", "words"), SHEETS.values(), ids=SHEETS.keys())
+def test_a_fault_of_the_sheet(tmp_path: Path, rows: tuple[str, ...], words: tuple[str, ...]) -> None:
+    path = write_study(tmp_path, threshold_study(), rows)
+    require_words(told(path), str(tmp_path / "samples.tsv"), *words)
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        (HEADER.replace("time_min", "time"), ("row 2, time", "known")),
+        (HEADER.replace("labels", "path"), ("header", "path twice")),
+    ],
+    ids=["unknown column", "column twice"],
+)
+def test_a_fault_of_the_header(tmp_path: Path, header: str, words: tuple[str, ...]) -> None:
+    path = write_study(tmp_path, threshold_study(), (ROWS[0],), header)
+    require_words(told(path), str(tmp_path / "samples.tsv"), *words)
+
+
+def test_all_faults_of_study_and_sheet_are_told_at_once(tmp_path: Path) -> None:
+    study = threshold_study()
+    study["measure"] = {"porositty": {}, "occupancy": {"least_voxels": 0}}
+    rows = ("../up\tt0\tt0.tif\tsoon\t\t", "cell\tt0\t\t0\t\t", "cell\tt0\tb.tif\t1\t\t")
+    faults = told(write_study(tmp_path, study, rows)).faults
+    where = "\n".join(fault.where for fault in faults)
+    for part in ("row 2, series", "row 2, time_min", "row 3, path", "samples.tsv", "measure.occupancy, least_voxels"):
+        assert part in where
+    assert len(faults) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("study: [", ("line 1", "readable YAML")),
+        ("study: a\nscan: {}\nstudy: b\n", ("line 3", "'study' given twice")),
+        ("scan:\n  gigavoxels: 1\n  gigavoxels: 2\n", ("line 3", "'gigavoxels' given twice")),
+        ("[a, b]: c\n", ("line 1", "is no word")),
+        ("- a\n- b\n", ("list", "keys and values")),
+        ("", ("keys and values",)),
+    ],
+    ids=["bad YAML", "key twice", "key twice below", "a list as key", "a list", "nothing"],
+)
+def test_yaml_that_cannot_be_read(tmp_path: Path, text: str, words: tuple[str, ...]) -> None:
+    path = write_study(tmp_path, text)
+    require_words(told(path), str(path), *words)
+
+
+def test_a_missing_study_and_a_missing_sheet(tmp_path: Path) -> None:
+    require_words(told(tmp_path / "none.yaml"), str(tmp_path / "none.yaml"), "no file")
+    path = write_study(tmp_path, threshold_study())
+    (tmp_path / "samples.tsv").unlink()
+    require_words(told(path), str(tmp_path / "samples.tsv"), "no file", "sample sheet")
+
+
+def test_a_sheet_saved_by_a_spreadsheet_loads(tmp_path: Path) -> None:
+    path = write_study(tmp_path, threshold_study())
+    sheet = tmp_path / "samples.tsv"
+    sheet.write_bytes(b"\xef\xbb\xbf" + sheet.read_bytes().replace(b"\n", b"\r\n"))
+    assert load_project(path).sheet.timesteps("cell") == ("t0", "t1")
+
+
+def test_anchors_are_still_yaml(tmp_path: Path) -> None:
+    study = yaml.safe_dump(threshold_study()).replace("- name: pore", "- &pore\n  name: pore")
+    assert load_project(write_study(tmp_path, study)).study.study == "small"

@@ -1,0 +1,49 @@
+"""Records of all timesteps become tables, and series analyses read what they need of them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from tomocell.series.faraday import Settings
+from tomocell.settings.samples import Sample
+from tomocell.stages.over_time import collect, follow
+from tomocell.volumes.tables import write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROWS = [
+    Sample(series="cell", timestep="t0", path="x", time_min=0, state="pristine"),
+    Sample(series="cell", timestep="t1", path="x", time_min=60, current_ma=0.75),
+]
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    for sample, volume in zip(ROWS, (None, 1e6), strict=True):
+        folder = tmp_path / "cell" / sample.timestep
+        volumes = {"film_um3": volume or 0.0, "film_uncertainty_um3": 1.0, "odd_um3": volume, "electrode_um3": 200.0}
+        write_json(folder / "class_volumes.json", volumes | {"provenance": {"volume": "x"}})
+        write_json(folder / "effective_thickness.json", {"electrode_um": 2.0, "provenance": {}})
+    return tmp_path
+
+
+def test_one_row_per_timestep_with_the_scalars_of_its_record(results: Path) -> None:
+    collect(results, ROWS, "class_volumes")
+    table = pd.read_csv(results / "cell" / "class_volumes.csv")
+    assert list(table.columns)[:3] == ["timestep", "time_min", "state"]
+    assert "provenance" not in table
+    assert list(table["timestep"]) == ["t0", "t1"]
+    assert list(table["film_um3"]) == [0.0, 1e6]
+    assert math.isnan(table["odd_um3"][0])
+
+
+def test_a_series_analysis_follows_the_records(results: Path) -> None:
+    follow(results, ROWS, "faraday", Settings(active_area_cm2=0.5, current_min=10, plated=("film",)))
+    table = pd.read_csv(results / "cell" / "faraday.csv")
+    assert list(table["charge_mah"]) == pytest.approx([0, 0.125])
+    assert table["faraday_um3"][1] == pytest.approx(6.0643e7 * 100 / 0.5e8, rel=1e-4)  # the imaged area is 100 um2
