@@ -14,10 +14,27 @@ min_version("9.0")
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/convert.smk"
-include: "workflow/rules/register.smk"
-include: "workflow/rules/label.smk"
-include: "workflow/rules/train.smk"
-include: "workflow/rules/segment.smk"
+
+
+# A series is registered, a single volume need not be.
+if STUDY.registration:
+
+    include: "workflow/rules/register.smk"
+
+
+# Labels come from a trained model or from a threshold.
+if STUDY.model:
+
+    include: "workflow/rules/label.smk"
+    include: "workflow/rules/train.smk"
+    include: "workflow/rules/infer.smk"
+
+
+if STUDY.threshold:
+
+    include: "workflow/rules/threshold.smk"
+
+
 include: "workflow/rules/refine.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/series.smk"

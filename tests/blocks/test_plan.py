@@ -48,7 +48,7 @@ def test_planes_are_slowest() -> None:
     st.integers(1, 4),
     st.floats(0.0001, 0.1),
 )
-def test_blocks_stay_within_the_memory(  # noqa: PLR0913
+def test_blocks_stay_within_the_memory(
     shape: tuple[int, int, int],
     grain: tuple[int, int, int],
     halo: tuple[int, int, int],

@@ -125,7 +125,9 @@ def test_transform_never_splits_a_shard_between_blocks(monkeypatch: pytest.Monke
     written: list[Region] = []
     monkeypatch.setattr(ArraySink, "write", lambda _, region, __: written.append(region))
     limits = Limits(200 + 1)
-    transform_volume(lambda v, b: v[b.inner], ArrayVolume(np.zeros(SHAPE), None), ArraySink(), Need((0, 0, 0), 9000.0), limits)
+    transform_volume(
+        lambda v, b: v[b.inner], ArrayVolume(np.zeros(SHAPE), None), ArraySink(), Need((0, 0, 0), 9000.0), limits
+    )
     assert len(written) > 1
     for region in written:
         for part, shard in zip(region, (2, 3, 4), strict=True):

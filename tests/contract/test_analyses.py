@@ -35,7 +35,9 @@ PACKAGE = "tomocell.analyses"
 NAMES = discovery.names_offering(PACKAGE, "measure")
 UNITS = ("um", "um2", "um3", "per_um", "per_mm3", "percent", "degrees", "mah", "ma", "min", "voxels")
 # Numbers without a unit: counts, shares from 0 to 1, and what has none by nature.
-BARE = re.compile(r"count|at_edge|removed_|porosity|density|fraction|sphericity|tortuosity|diffusivity|coefficient|label")
+BARE = re.compile(
+    r"count|at_edge|removed_|porosity|density|fraction|sphericity|tortuosity|diffusivity|coefficient|label"
+)
 CORES = [(13, 10, 11), (4, 5, 11), (3, 10, 4), (1, 3, 2)]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from tomocell.settings.load import read_study
 from tomocell.settings.manual import MARKER, settings_tables, with_tables
 from tomocell.settings.samples import SampleSheet
@@ -36,7 +37,9 @@ def test_every_environment_pins_what_the_lock_pins() -> None:
     files = list((REPOSITORY / "envs").glob("*.yaml"))
     assert files
     for file in files:
-        listed = next(entry["pip"] for entry in yaml.safe_load(file.read_text())["dependencies"] if isinstance(entry, dict))
+        listed = next(
+            entry["pip"] for entry in yaml.safe_load(file.read_text())["dependencies"] if isinstance(entry, dict)
+        )
         wanted = pins(listed)
         assert len(wanted) == len(listed)
         assert wanted == {name: lock[name] for name in wanted}

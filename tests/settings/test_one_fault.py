@@ -56,7 +56,10 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], tuple[str, ...]]] = 
         lambda s: s.update(refine={"small_objects": {"sold": {"least_voxels": 2, "becomes": "pore"}}}),
         ("sold", "pore, solid"),
     ),
-    "misspelt class of an analysis": (lambda s: s["measure"]["porosity"].update(pore="por"), ("porosity", "'por'", "pore, solid")),
+    "misspelt class of an analysis": (
+        lambda s: s["measure"]["porosity"].update(pore="por"),
+        ("porosity", "'por'", "pore, solid"),
+    ),
     "misspelt class of a series analysis": (
         lambda s: s.update(series={"faraday": {"active_area_cm2": 1, "current_min": 1, "plated": ["lithium"]}}),
         ("faraday", "'lithium'", "pore, solid"),
@@ -65,22 +68,33 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], tuple[str, ...]]] = 
     "even median": (lambda s: s["threshold"].update(median_voxels=4), ("median_voxels", "4", "odd")),
     "both segmenters": (lambda s: s.update(model=model_section()), ("exactly one of 'threshold' and 'model'",)),
     "no segmenter": (lambda s: s.pop("threshold"), ("exactly one of 'threshold' and 'model'",)),
-    "voxel size 0": (lambda s: s["scan"].update(voxel_size_um=[0, 1, 1]), ("scan.voxel_size_um.0", "found 0", "0.0005")),
+    "voxel size 0": (
+        lambda s: s["scan"].update(voxel_size_um=[0, 1, 1]),
+        ("scan.voxel_size_um.0", "found 0", "0.0005"),
+    ),
     "voxel size in metres": (
         lambda s: s["scan"].update(voxel_size_um=[1.33e-6, 1, 1]),
         ("scan.voxel_size_um.0", "1.33e-06", "0.0005"),
     ),
     "class twice": (lambda s: s["classes"].append({"name": "pore", "value": 2}), ("pore", "twice")),
     "value twice": (lambda s: s["classes"].append({"name": "wall", "value": 1}), ("value 1", "twice")),
-    "value of the unlabelled": (lambda s: s["classes"].append({"name": "w", "value": 255}), ("classes.2.value", "255", "254")),
+    "value of the unlabelled": (
+        lambda s: s["classes"].append({"name": "w", "value": 255}),
+        ("classes.2.value", "255", "254"),
+    ),
     "unknown analysis": (lambda s: s["measure"].update(porositty={}), ("measure", "porositty", "porosity")),
-    "unknown analysis setting": (lambda s: s["measure"]["porosity"].update(por="pore"), ("measure.porosity, por", "known")),
+    "unknown analysis setting": (
+        lambda s: s["measure"]["porosity"].update(por="pore"),
+        ("measure.porosity, por", "known"),
+    ),
     "unknown series analysis": (lambda s: s.update(series={"farady": {}}), ("series", "farady", "faraday")),
 }
 
 
 @pytest.mark.parametrize(("change", "words"), FAULTS.values(), ids=FAULTS.keys())
-def test_a_fault_of_the_study(tmp_path: Path, change: Callable[[dict[str, Any]], object], words: tuple[str, ...]) -> None:
+def test_a_fault_of_the_study(
+    tmp_path: Path, change: Callable[[dict[str, Any]], object], words: tuple[str, ...]
+) -> None:
     study = threshold_study()
     change(study)
     # A section too few or too many is one fault; what follows from it is not told as well.

@@ -61,7 +61,7 @@ def test_otsu_of_floats(tmp_path: Path) -> None:
     voxels = grey("float32")
     store = segmented(tmp_path, voxels)
     expected = threshold_otsu(voxels, nbins=65536)
-    assert store.manifest.notes["threshold"] == pytest.approx(expected, abs=2 * np.ptp(voxels) / 65536)
+    assert store.manifest.notes["threshold"] == pytest.approx(expected, abs=2 * float(np.ptp(voxels)) / 65536)
     assert (is_bright(store) != (voxels > expected)).mean() < 1e-3
 
 

@@ -20,7 +20,7 @@ SIZE: VoxelSize = (2.0, 0.5, 1.25)
 CLASSES = Classes((VoxelClass("empty", 0, "#000000"), VoxelClass("solid", 1, "#ff8000"), VoxelClass("grain", 7)))
 
 
-def make_store(  # noqa: PLR0913
+def make_store(
     path: Path,
     voxels: NDArray[Any],
     size: VoxelSize = SIZE,

@@ -5,8 +5,11 @@ Run as a program, it trains in the folder given (`python tiny_training.py FOLDER
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -64,6 +67,7 @@ def prepare(results: Path, model: ModelSettings) -> None:
         annotate(folder / "annotations.tif", folder / "volume.ome.zarr", store, CLASSES, AnnotateSettings(), LIMITS)
     training_set = assemble_training_set(results, keys, "volume", model, IGNORE)
     write_training_set(results / "models" / model.name / "training_set.json", training_set)
+    (results / "model_settings.json").write_text(model.model_dump_json())
 
 
 def run(results: Path, model: ModelSettings) -> None:
@@ -73,9 +77,27 @@ def run(results: Path, model: ModelSettings) -> None:
     train(results, model, CLASSES, dict(NETWORK))
 
 
-if __name__ == "__main__":
+def start(results: Path, *, slow: bool) -> None:
+    """Train as a process of its own, be it a rank of several; write what weights this rank ended with."""
     import torch
 
+    from tomocell.stages import train as stage
+    from tomocell.training.patches import RandomPatches
+
     torch.set_num_threads(1)
-    folder = Path(sys.argv[1])
-    run(folder, ModelSettings.model_validate_json((folder / "model_settings.json").read_text()))
+    draw, train_network = RandomPatches.__getitem__, stage.train_network
+    if slow:
+        RandomPatches.__getitem__ = lambda self, index: (time.sleep(0.03), draw(self, index))[1]
+
+    def noting(network: torch.nn.Module, *rest: Any) -> Any:
+        outcome = train_network(network, *rest)
+        content = b"".join(tensor.numpy().tobytes() for tensor in network.state_dict().values())
+        (results / f"weights.{os.environ.get('RANK', '0')}").write_bytes(content)
+        return outcome
+
+    stage.train_network = noting
+    run(results, ModelSettings.model_validate_json((results / "model_settings.json").read_text()))
+
+
+if __name__ == "__main__":
+    start(Path(sys.argv[1]), slow=sys.argv[-1] == "slow")

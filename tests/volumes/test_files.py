@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def test_a_record_holds_plain_numbers_and_null(tmp_path: Path) -> None:
     path = tmp_path / "record.json"
     values = {"nan": float("nan"), "inf": np.float32("inf"), "count": np.int64(3), "share": np.float64(0.1)}
-    write_json(path, {**values, "list": np.array([1.0, np.nan]), "deep": {"a": (1, None)}, "yes": np.bool_(True)})  # noqa: FBT003
+    write_json(path, {**values, "list": np.array([1.0, np.nan]), "deep": {"a": (1, None)}, "yes": np.bool_(True)})
     assert json.loads(path.read_text(), parse_constant=pytest.fail) == read_json(path)
     expected = {"nan": None, "inf": None, "count": 3, "share": 0.1, "list": [1.0, None], "deep": {"a": [1, None]}}
     assert read_json(path) == {**expected, "yes": True}

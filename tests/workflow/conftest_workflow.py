@@ -43,6 +43,13 @@ class House:
             pytest.fail(done.stdout + done.stderr)
         return done
 
+    def start(self, *arguments: str, study: str = "small.yaml") -> subprocess.Popen[bytes]:
+        """Start a driver in a process group of its own, to be killed."""
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--config", f"study={study}", *arguments]
+        return subprocess.Popen(
+            command, cwd=self.root, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
     def planned(self, *arguments: str, study: str = "small.yaml") -> dict[str, int]:
         """Return how often each rule would run."""
         lines = self.run("--dry-run", *arguments, study=study).stdout.splitlines()

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import signal
 import time
 
 import numpy as np
 import pandas as pd
 import pytest
-from workflow.conftest_workflow import REPOSITORY, STUDY, House, build_house, write_ball
+
 from tomocell.volumes.store import open_store
 from tomocell.volumes.volume import whole
+from workflow.conftest_workflow import REPOSITORY, STUDY, House, build_house, write_ball
 
 pytestmark = pytest.mark.workflow
 
@@ -89,6 +93,24 @@ def test_faults_are_told_before_the_first_job(house: House, sheet: str, parts: l
         assert part in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert sorted(house.root.glob("results/**/*")) == before
+
+
+def test_a_killed_run_goes_on_with_the_same_command(finished: House, house: House) -> None:
+    shutil.rmtree(house.root / "results")
+    driver = house.start()
+    deadline = time.monotonic() + 120
+    while not list(house.root.glob("results/ball/*/labels.manifest.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.wait()
+    assert not (house.root / "results/ball/report.html").exists(), "killed too late to show anything"
+    house.run("--unlock")
+    house.run("--rerun-incomplete")
+    for kept in finished.root.glob("results/ball/**/*"):
+        name = kept.relative_to(finished.root)
+        if kept.is_file():
+            assert (house.root / name).read_bytes() == kept.read_bytes(), name
+    assert not list(house.root.glob("results/**/*.partial"))
 
 
 def test_25_timesteps_are_planned(tmp_path) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001

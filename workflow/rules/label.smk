@@ -53,7 +53,7 @@ rule training_set:
     params:
         timesteps=[row.key for row in SHEET.labelled()],
         grey=STUDY.grey,
-        model=STUDY.model and STUDY.model.model_dump(mode="json", exclude={"infer"}),
+        model=STUDY.model.model_dump(mode="json", exclude={"infer"}),
         ignore_value=STUDY.annotate.ignore_value,
         digest=digest_of("training_set"),
     script:

@@ -19,7 +19,7 @@ rule register:
         mem_mb=4000,
         runtime=minutes(per_gigavoxel=3),
     params:
-        settings=STUDY.registration and STUDY.registration.model_dump(mode="json"),
+        settings=STUDY.registration.model_dump(mode="json"),
         digest=digest_of("register"),
     script:
         "../../scripts/register.py"

@@ -24,7 +24,7 @@ rule train:
         cpus_per_task=lambda wildcards, threads: threads,
     params:
         study=PROJECT.path,
-        model=STUDY.model and STUDY.model.model_dump(mode="json", exclude={"infer"}),
+        model=STUDY.model.model_dump(mode="json", exclude={"infer"}),
         digest=STUDY.model
         and shallow_digest(*TRAINING, f"tomocell.models.{STUDY.model.architecture}"),
     shell:

@@ -14,12 +14,12 @@ and Psarakis, IEEE TPAMI 30 (2008), doi:10.1109/TPAMI.2008.113 (correlation as l
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 
 from tomocell.registration import transforms
+from tomocell.registration.engines import Fit
 from tomocell.registration.kernels import COLUMNS, OUTSIDE, UNKNOWNS, add_products, sample_linear, sample_spline
 from tomocell.registration.patch import Patch, axis_factors, grid_of, keeps_detail
 
@@ -42,21 +42,6 @@ LONGEST_STEP = 1.5  # voxels at a corner: the range of the linearisation
 COARSE_TOLERANCE = 0.05  # voxels, on all but the last stage
 LEAST_COVERED = 0.2  # of the fixed patch that must meet the moving one
 RANK = 1e-7  # directions with a smaller share of information are left alone
-
-
-@dataclass(frozen=True)
-class Fit:
-    """What a fit found.
-
-    Attributes:
-        matrix: Takes points of the fixed to the moving scan, 4 x 4, um.
-        iterations: Steps taken on all levels.
-        converged: Whether the last level came to rest.
-    """
-
-    matrix: Array
-    iterations: int
-    converged: bool
 
 
 def fit(fixed: Patch, moving: Patch, start: Array, settings: FitSettings, threads: int = 1) -> Fit:
@@ -107,9 +92,7 @@ class _Team:
 class _Level:
     """One level of the pyramid: the pair, and what is known of its grey values."""
 
-    def __init__(
-        self, fixed: Patch, moving: Patch, settings: FitSettings, team: _Team, *, final: bool = False
-    ) -> None:
+    def __init__(self, fixed: Patch, moving: Patch, settings: FitSettings, team: _Team, *, final: bool = False) -> None:
         self.fixed, self.moving, self.settings, self.team = fixed, moving, settings, team
         self.sample = sample_spline if final else sample_linear
         self.sampled = np.empty_like(fixed.voxels)
@@ -188,7 +171,9 @@ class _Level:
         return float(np.linalg.norm(step[:3]) + self.radius_um * np.linalg.norm(step[3:]))
 
 
-def _match(fixed: NDArray[np.float32], moving: NDArray[np.float32], weights: NDArray[np.float32]) -> tuple[float, float]:
+def _match(
+    fixed: NDArray[np.float32], moving: NDArray[np.float32], weights: NDArray[np.float32]
+) -> tuple[float, float]:
     """Return the gain and offset that match the quartiles of two scans.
 
     A regression would be attenuated by the noise of the fixed scan and by the displacement that is yet to be found.

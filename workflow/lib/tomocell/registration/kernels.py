@@ -132,11 +132,19 @@ def add_products(
         sums: What is added to.
     """
     height, width = fixed.shape[1], fixed.shape[2]
-    half_z, half_y, half_x = (np.float32(0.5 / place[0, 0]), np.float32(0.5 / place[0, 1]), np.float32(0.5 / place[0, 2]))
+    half_z, half_y, half_x = (
+        np.float32(0.5 / place[0, 0]),
+        np.float32(0.5 / place[0, 1]),
+        np.float32(0.5 / place[0, 2]),
+    )
     edge_x, centre_x = np.float32(place[0, 2]), np.float32(place[1, 2])
     gain, offset, inverse = np.float32(model[0]), np.float32(model[1]), np.float32(model[2])
     one, zero, missing = np.float32(1), np.float32(0), OUTSIDE * np.float32(0.5)
-    columns, weights, weighted = np.zeros((COLUMNS, width), np.float32), np.zeros(width, np.float32), np.zeros(width, np.float32)
+    columns, weights, weighted = (
+        np.zeros((COLUMNS, width), np.float32),
+        np.zeros(width, np.float32),
+        np.zeros(width, np.float32),
+    )
     for z in range(planes[0], planes[1]):
         from_z = np.float32(z * place[0, 0] - place[1, 0])
         for y in range(1, height - 1):

@@ -48,13 +48,19 @@ def follow(
     stripped. ``faraday_um3`` and ``imaged_um3`` are volumes in the field of view; ``capacity_ratio`` is imaged over
     Faraday, not a number where no net charge has passed; ``missing_percent`` is what it lacks to 1.
 
+    A timestep without records (it did not register) has no row, but its charge counts.
+
     Raises:
         BadInput: If a timestep but the first has no current.
     """
     import pandas as pd
 
     charge = charges_mah(samples, settings)
-    rows = [_row(sample, mah, records[sample.timestep], settings) for sample, mah in zip(samples, charge, strict=True)]
+    rows = [
+        _row(sample, mah, records[sample.timestep], settings)
+        for sample, mah in zip(samples, charge, strict=True)
+        if sample.timestep in records
+    ]
     return pd.DataFrame(rows)
 
 

@@ -5,7 +5,7 @@ Each section's class lives beside the code it steers; this module only puts them
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -18,7 +18,6 @@ from tomocell.settings.base import Frozen
 from tomocell.settings.types import Identifier, VoxelEdge
 from tomocell.volumes.settings import ConvertSettings
 from tomocell.volumes.volume import Classes, VoxelClass
-
 
 
 class ClassSettings(Frozen):

@@ -54,7 +54,7 @@ def annotate(  # noqa: PLR0913
         return labels
 
     layout = Layout(volume.shape, np.dtype(np.uint8), volume.size, _with_ignored(classes, settings.ignore_value))
-    with create_store(store, layout, limits, provenance(settings, digest, {"grey": grey})) as writer:
+    with create_store(store, layout, limits, provenance(settings, digest, {"grey": volume})) as writer:
         transform_volume(
             kernel, source, writer, Need(bytes_per_voxel=2.0 + source.dtype.itemsize), Limits(limits.memory_mb)
         )

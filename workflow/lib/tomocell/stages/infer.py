@@ -13,8 +13,7 @@ from tomocell.errors import BadInput, Fault
 from tomocell.inference.planes import PlanePredictor
 from tomocell.models.saved import CARD, WEIGHTS, load_model
 from tomocell.stages.provenance import provenance
-from tomocell.training.trainingset import axis_number
-from tomocell.volumes.manifest import Provenance, file_digest, manifest_path
+from tomocell.volumes.planes import axis_number
 from tomocell.volumes.store import Layout, create_store
 
 if TYPE_CHECKING:
@@ -48,7 +47,8 @@ def infer(grey: Volume, model: Path, store: Path, settings: InferSettings, limit
 
     layout = Layout(grey.shape, np.dtype(np.uint8), grey.size, card.label_classes)
     own = Limits(max(limits.memory_mb - LIBRARIES_MB, 1), workers=1)
-    with create_store(store, layout, limits, _provenance(settings, grey, model, digest)) as writer:
+    parents: dict[str, Volume | Path] = {"grey": grey, "weights": model / WEIGHTS, "card": model / CARD}
+    with create_store(store, layout, limits, provenance(settings, digest, parents)) as writer:
         grain = _whole_planes(grey.shape, writer.shard, axis)
         transform_volume(kernel, grey, writer, Need(bytes_per_voxel=grey.dtype.itemsize + 3.0), own, grain)
     log.info("%s -> %s with %s", grey.name, store, model)
@@ -65,12 +65,3 @@ def _require_size(grey: Volume, trained_um: tuple[float, float, float]) -> None:
     if not all(1 / SAME_SIZE < ratio < SAME_SIZE for ratio in ratios):
         expected = f"about {trained_um} um, the voxel size that the model was trained at"
         raise BadInput(Fault(grey.name, grey.size, expected, "train at this voxel size, or resample the volume"))
-
-
-def _provenance(settings: InferSettings, grey: Volume, model: Path, digest: str) -> Provenance:
-    own = provenance(settings, digest)
-    parents = {"model": file_digest(model / WEIGHTS), "card": file_digest(model / CARD)}
-    path = getattr(grey, "path", None)
-    if path is not None:
-        parents["grey"] = file_digest(manifest_path(path))
-    return own.model_copy(update={"parents": parents})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -16,31 +17,59 @@ if TYPE_CHECKING:
     from tomocell.settings.base import Frozen
     from tomocell.settings.samples import Sample
 
+log = logging.getLogger(__name__)
 PACKAGE = "tomocell.series"
 
 
 def collect(results: Path, samples: Sequence[Sample], analysis: str) -> None:
-    """Write ``results/<series>/<analysis>.csv``: one row per timestep, the scalars of its record."""
+    """Write ``results/<series>/<analysis>.csv``: one row per timestep, the scalars of its record.
+
+    Timesteps that were flagged as not registered are left out, and the log says so.
+    """
     rows = [
         {"timestep": sample.timestep, "time_min": sample.time_min, "state": sample.state}
-        | scalars(results / sample.series / sample.timestep / f"{analysis}.json")
+        | scalars(_step(results, sample) / f"{analysis}.json")
         for sample in samples
+        if is_in_place(results, sample)
     ]
     write_csv(results / samples[0].series / f"{analysis}.csv", pd.DataFrame(rows))
 
 
 def follow(results: Path, samples: Sequence[Sample], name: str, settings: Frozen) -> None:
-    """Write ``results/<series>/<name>.csv``: what the series analysis ``name`` makes of the records it needs."""
+    """Write ``results/<series>/<name>.csv``: what the series analysis ``name`` makes of the records it needs.
+
+    It is given every sample, and the records of those that were not flagged as not registered.
+    """
     module = discovery.load(PACKAGE, name, "follow")
     records = {
-        sample.timestep: {
-            need: scalars(results / sample.series / sample.timestep / f"{need}.json") for need in module.NEEDS
-        }
+        sample.timestep: {need: scalars(_step(results, sample) / f"{need}.json") for need in module.NEEDS}
         for sample in samples
+        if is_in_place(results, sample)
     }
     write_csv(results / samples[0].series / f"{name}.csv", module.follow(samples, records, settings))
 
 
+def is_in_place(results: Path, sample: Sample) -> bool:
+    """Tell whether a timestep may be counted: it was registered, or its study does not register."""
+    record = _step(results, sample) / "registration.json"
+    if not record.is_file() or read_json(record).get("registered", True):
+        return True
+    log.warning("%s %s did not register and is left out", sample.series, sample.timestep)
+    return False
+
+
 def scalars(path: Path) -> dict[str, Any]:
-    """Return the scalars of a record, without its provenance."""
-    return {key: value for key, value in read_json(path).items() if key != "provenance"}
+    """Return the scalars of a record, without its provenance; those of a part are named ``part_scalar``."""
+    return _flat({key: value for key, value in read_json(path).items() if key != "provenance"})
+
+
+def _flat(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in record.items():
+        name = f"{prefix}{key}"
+        flat |= _flat(value, f"{name}_") if isinstance(value, dict) else {name: value}
+    return flat
+
+
+def _step(results: Path, sample: Sample) -> Path:
+    return results / sample.series / sample.timestep

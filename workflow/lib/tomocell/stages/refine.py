@@ -51,7 +51,7 @@ def refine(
         return split_by_depth(voxels, block, plane, near, far)
 
     layout = Layout(source.shape, np.dtype(np.uint8), source.size, after)
-    with create_store(store, layout, limits, provenance(settings, digest, {"labels": labels})) as writer:
+    with create_store(store, layout, limits, provenance(settings, digest, {"labels": source})) as writer:
         transform_volume(kernel, source, writer, Need(bytes_per_voxel=6.0), limits)
         writer.notes.update(split_plane=plane, small_objects=_notes(settings, [runs for runs, _ in small]))
 

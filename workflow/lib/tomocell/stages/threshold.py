@@ -51,7 +51,7 @@ def segment_by_threshold(
         return np.where(is_bright, np.uint8(bright), np.uint8(dark))
 
     layout = Layout(volume.shape, np.dtype(np.uint8), volume.size, classes)
-    own = provenance(settings, how.get("digest", ""), {"grey": grey})
+    own = provenance(settings, how.get("digest", ""), {"grey": volume})
     with create_store(store, layout, limits, own) as writer:
         writer.notes.update(notes)
         transform_volume(kernel, volume, writer, need(settings), limits)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tomocell.errors import BadInput, Fault
-from tomocell.training.trainingset import Entry, TrainingSet, axis_number, grey_statistics, split
+from tomocell.training.trainingset import Entry, TrainingSet, grey_statistics, split
+from tomocell.volumes.planes import axis_number
 from tomocell.volumes.publish import write_text_atomically
 from tomocell.volumes.store import StoreVolume, open_store
 

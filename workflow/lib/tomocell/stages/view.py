@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tomocell.volumes.planes import read_plane
 from tomocell.volumes.publish import write_bytes_atomically
-from tomocell.volumes.volume import AXES, Volume, whole
+from tomocell.volumes.volume import AXES, Volume
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +29,7 @@ def view(volume: Volume, out: Path) -> None:
     FigureCanvasAgg(figure)
     for axis, axes in enumerate(figure.subplots(1, 3)):
         rows, columns = (other for other in range(3) if other != axis)
-        plane = middle_plane(volume, axis)
+        plane = read_plane(volume, axis, volume.shape[axis] // 2)
         extent = (0, volume.shape[columns] * volume.size[columns], volume.shape[rows] * volume.size[rows], 0)
         axes.imshow(plane, cmap=_colors(volume), interpolation="nearest", extent=extent, **_range(volume, plane))
         axes.set(xlabel=f"{AXES[columns]} / µm", ylabel=f"{AXES[rows]} / µm", title=f"middle plane across {AXES[axis]}")
@@ -36,14 +37,6 @@ def view(volume: Volume, out: Path) -> None:
     figure.savefig(buffer, format="png", dpi=110)
     write_bytes_atomically(out, buffer.getvalue())
     log.info("%s", out)
-
-
-def middle_plane(volume: Volume, axis: int) -> NDArray[Any]:
-    """Return the middle plane across ``axis``, shape (rows, columns)."""
-    region = [*whole(volume.shape)]
-    middle = volume.shape[axis] // 2
-    region[axis] = slice(middle, middle + 1)
-    return np.squeeze(volume.read((region[0], region[1], region[2])), axis=axis)
 
 
 def _colors(volume: Volume) -> Any:  # noqa: ANN401

@@ -75,7 +75,7 @@ class Learner(lightning.LightningModule):  # type: ignore[misc]
         if not torch.isfinite(loss):
             where = f"training, epoch {self.current_epoch}, batch {index}"
             raise BadInput(
-                Fault(where, float(loss), "a finite loss", "lower the learning rate, or check the grey values")
+                Fault(where, float(loss.detach()), "a finite loss", "lower the learning rate, or check the grey values")
             )
         self._train_sums += torch.stack([loss.detach(), count.detach()]).double().cpu()
         return loss * self._world / total.clamp(min=1)

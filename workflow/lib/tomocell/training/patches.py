@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from tomocell.training.trainingset import axis_number, read_plane
+from tomocell.volumes.planes import axis_number, read_plane
 from tomocell.volumes.store import open_store
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import lightning
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 
 from tomocell.errors import BadInput, Fault
 from tomocell.training.learner import Learner
@@ -96,6 +97,8 @@ def _trainer(model: ModelSettings, checkpoints: Path) -> lightning.Trainer:
         devices=local,
         num_nodes=nodes,
         strategy="ddp" if rank_count() > 1 else "auto",
+        # torchrun starts the ranks, under SLURM too: the trainer must not take the tasks of a step for ranks.
+        plugins=[TorchElasticEnvironment() if rank_count() > 1 else LightningEnvironment()],
         max_epochs=model.train.epochs,
         precision=model.train.precision,
         callbacks=[best, latest, patience],

@@ -9,13 +9,11 @@ import numpy as np
 
 from tomocell.errors import BadInput, Fault
 from tomocell.settings.base import Frozen
-from tomocell.volumes.volume import AXES
+from tomocell.volumes.planes import read_plane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from tomocell.models.settings import ModelSettings
     from tomocell.volumes.store import StoreVolume
@@ -48,18 +46,6 @@ class TrainingSet(Frozen):
     def part(self, name: Literal["train", "validation"]) -> tuple[Entry, ...]:
         """Return the entries that train, or those that judge."""
         return tuple(entry for entry in self.entries if entry.part == name)
-
-
-def plane_region(volume: StoreVolume, axis: int, index: int) -> tuple[slice, slice, slice]:
-    """Return the region of one plane across ``axis``."""
-    region = [slice(0, size) for size in volume.shape]
-    region[axis] = slice(index, index + 1)
-    return (region[0], region[1], region[2])
-
-
-def read_plane(volume: StoreVolume, axis: int, index: int) -> NDArray[np.generic]:
-    """Return one plane across ``axis``, shape (rows, columns)."""
-    return np.squeeze(volume.read(plane_region(volume, axis, index)), axis=axis)
 
 
 def split(
@@ -96,11 +82,6 @@ def grey_statistics(pairs: Sequence[tuple[StoreVolume, Sequence[int]]], axis: in
             squares += float((grey**2).sum())
     mean = total / count
     return mean, max(squares / count - mean**2, 0.0) ** 0.5
-
-
-def axis_number(name: str) -> int:
-    """Return 0, 1, 2 for z, y, x."""
-    return AXES.index(name)
 
 
 def read_training_set(path: Path) -> TrainingSet:
