@@ -2,7 +2,7 @@
 
 Every run is a process of its own (so that its peak memory is its own), the methods taken in turn; medians, and ratios
 to ours. Imports and the first compilation are left out of the times, reading the store is in. On a busy machine look
-at processor time. Two rows of spec "objects" and "surface".
+at processor time.
 
     python benchmarks/objects.py --shape 648 740 840 --objects 1000 --runs 3
 """

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
+
+from hypothesis import settings
+
+if TYPE_CHECKING:
+    import pytest
 
 # Warnings are errors (pyproject.toml), but for these, which others give and we cannot avoid.
 OTHERS = (
@@ -15,6 +20,11 @@ OTHERS = (
     # The note of what a checkpoint belongs to lies beside it, before the first one is written.
     "ignore:Checkpoint directory .* exists and is not empty",
 )
+
+
+# How long an example takes says how busy the machine is; the same examples each time, so that a failure comes back.
+settings.register_profile("tomocell", deadline=None, derandomize=True)
+settings.load_profile("tomocell")
 
 
 def pytest_configure(config: pytest.Config) -> None:

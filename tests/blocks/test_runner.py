@@ -11,6 +11,7 @@ import pytest
 from scipy.ndimage import uniform_filter
 
 from tomocell.blocks import Block, Limits, Need, cut, map_blocks, reduce_volume, runner, transform_volume
+from tomocell.blocks.plan import INTERPRETER_MB
 from tomocell.volumes.volume import ArrayVolume
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def test_reduce_yields_each_block_with_its_result(monkeypatch: pytest.MonkeyPatc
 def test_transform_never_splits_a_shard_between_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[Region] = []
     monkeypatch.setattr(ArraySink, "write", lambda _, region, __: written.append(region))
-    limits = Limits(200 + 1)
+    limits = Limits(INTERPRETER_MB + 1)
     transform_volume(
         lambda v, b: v[b.inner], ArrayVolume(np.zeros(SHAPE), None), ArraySink(), Need((0, 0, 0), 9000.0), limits
     )

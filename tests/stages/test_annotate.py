@@ -93,6 +93,13 @@ def test_a_value_that_does_not_fit_eight_bits_is_not_folded_into_a_class(tmp_pat
     assert "label 257" in fault(tmp_path, labels)
 
 
+@pytest.mark.parametrize("value", [1.5, np.nan])
+def test_a_value_that_is_no_whole_number_is_not_rounded(tmp_path: Path, value: float) -> None:
+    labels = sparse().astype(np.float32)
+    labels[0, 0, 0] = value
+    assert f"label {value}" in fault(tmp_path, labels)
+
+
 def test_an_empty_label_set_is_named(tmp_path: Path) -> None:
     text = fault(tmp_path, np.full(SHAPE, IGNORE, np.uint8))
     assert "no labelled voxel" in text

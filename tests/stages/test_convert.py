@@ -1,4 +1,4 @@
-"""From raw files to stores: the right voxels, or a clear error and nothing on disk; whatever kills it, the same bytes."""
+"""From raw files to stores: the right voxels, or a clear error and nothing on disk; the same bytes after a kill."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -26,6 +25,7 @@ from tomocell.volumes.volume import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from numpy.typing import NDArray
 

@@ -70,7 +70,7 @@ def test_the_store_tells_what_it_was_made_from(tmp_path: Path, grey: StoreVolume
     assert told.code_digest == "abc"
     assert told.settings == SETTINGS.model_dump(mode="json")
     assert told.parents["grey"] == file_digest(manifest_path(grey.path))
-    assert told.parents["model"] == file_digest(tmp_path / "model" / "model.safetensors")
+    assert told.parents["weights"] == file_digest(tmp_path / "model" / "model.safetensors")
 
 
 def test_a_volume_of_another_voxel_size_is_refused(tmp_path: Path) -> None:
@@ -94,7 +94,8 @@ label = stage.PlanePredictor.label
 stage.PlanePredictor.label = lambda self, grey: (time.sleep(0.5), label(self, grey))[1]
 settings = InferSettings(tile_voxels=(8, 16), overlap=0.25, batch_size=3)
 folder = Path(sys.argv[1])
-stage.infer(open_store(folder / "volume.ome.zarr"), folder / "model", folder / "killed/labels.ome.zarr", settings, Limits())
+grey, labels = open_store(folder / "volume.ome.zarr"), folder / "killed" / "labels.ome.zarr"
+stage.infer(grey, folder / "model", labels, settings, Limits())
 """
 
 

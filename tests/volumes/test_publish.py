@@ -11,6 +11,7 @@ from tomocell.errors import BadInput
 from tomocell.volumes.publish import atomic_directory, atomic_file, write_text_atomically
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 
@@ -18,12 +19,17 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def fail_after_half(writing: AbstractContextManager[Path], below: str) -> None:
+    with writing as partial:
+        (partial / below).write_text("half")
+        raise ArithmeticError
+
+
 def test_a_failed_file_leaves_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "record.json"
     write_text_atomically(path, "old")
-    with pytest.raises(ArithmeticError), atomic_file(path) as partial:
-        partial.write_text("half")
-        raise ArithmeticError
+    with pytest.raises(ArithmeticError):
+        fail_after_half(atomic_file(path), "")
     assert path.read_text() == "old"
     assert names(tmp_path) == ["record.json"]
 
@@ -41,9 +47,8 @@ def test_a_failed_directory_leaves_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "volume.ome.zarr"
     with atomic_directory(path) as partial:
         (partial / "shard").write_text("old")
-    with pytest.raises(ArithmeticError), atomic_directory(path) as partial:
-        (partial / "shard").write_text("half")
-        raise ArithmeticError
+    with pytest.raises(ArithmeticError):
+        fail_after_half(atomic_directory(path), "shard")
     assert (path / "shard").read_text() == "old"
     assert names(tmp_path) == ["volume.ome.zarr"]
 

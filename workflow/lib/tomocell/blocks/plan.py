@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tomocell.volumes.volume import Region, Shape
 
-INTERPRETER_MB = 200  # resident size of a started job with numpy, zarr and scipy loaded
+INTERPRETER_MB = 300  # resident size of a started job with numpy, numba, pandas, scipy and zarr loaded
 MB = 1 << 20
 
 

@@ -38,6 +38,7 @@ SECOND = slice(4, 10)  # sums of zz, yy, xx, zy, zx, yx
 CROSSINGS = slice(10, 17)  # along z, y, x, the diagonals of zy, zx, yx, and the space diagonals
 EDGE = slice(17, 20)  # faces on the volume's edge, by normal z, y, x
 COLUMNS = 20
+DIRECTIONS = 7
 _SURFACE = 10
 _RIM = 17
 
@@ -47,7 +48,7 @@ _FULL = 15
 _ROW = 8  # the bit of row (z, y) in a column
 _WORD = 8
 _FULL_WORD = np.uint64(0x0F0F0F0F0F0F0F0F)
-_ANY_TOUCH = 26
+ANY_TOUCH = 26
 
 
 def _direction(first: int, second: int) -> int:
@@ -57,7 +58,7 @@ def _direction(first: int, second: int) -> int:
 
 
 def _crossings() -> NDArray[np.int64]:
-    table = np.zeros((256, 7), np.int64)
+    table = np.zeros((256, DIRECTIONS), np.int64)
     for code, (first, second) in itertools.product(range(256), itertools.combinations(range(8), 2)):
         table[code, _direction(first, second)] += (code >> first ^ code >> second) & 1
     return table
@@ -100,7 +101,7 @@ def add_all(block: Grids, target: int, columns: Ints, totals: Totals, connectivi
             count = _find_tiles(codes, words, voxels.shape[2], tiles)
             if z < frame[1, 0] and y < frame[1, 1]:
                 _add_runs(block, (z, y), codes, tiles[:count], totals)
-            if count and connectivity == _ANY_TOUCH:
+            if count and connectivity == ANY_TOUCH:
                 _add_crossings(block, (z, y), codes, tiles[:count], totals)
             elif count:
                 _add_crossings_of_each(block, (z, y), codes, tiles[:count], totals)
@@ -199,7 +200,7 @@ def _add_crossings(block: Grids, row: tuple[int, int], codes: Row, tiles: Ints, 
         if piece < 0 or codes[x - 1] == 0:
             piece = _label_at(labels, (*row, x), _LATEST_BIT[code]) - 1
         tiles[tile, 1] = piece
-        for direction in range(7):
+        for direction in range(DIRECTIONS):
             sums[piece, _SURFACE + direction] += _TABLE[code, direction]
 
 
@@ -214,7 +215,7 @@ def _add_crossings_of_each(block: Grids, row: tuple[int, int], codes: Row, tiles
         while rest != 0:
             label = _label_at(labels, (*row, x), _LATEST_BIT[rest])
             own = _bits_of(labels, (*row, x), rest, label)
-            for direction in range(7):
+            for direction in range(DIRECTIONS):
                 sums[label - 1, _SURFACE + direction] += _TABLE[own, direction]
             rest ^= own
 
@@ -258,24 +259,22 @@ def _add_contacts(block: Grids, row: tuple[int, int], codes: Row, tiles: Ints, t
 
 
 @compiled
-def find_strangers(labels: Labels, found: Ints) -> int:
-    """Count the pairs of voxels of a tile that belong to different pieces, and list as many as ``found`` can hold.
+def find_strangers(labels: Labels, z: int, base: int, found: Ints) -> int:
+    """Count the pairs of voxels in the tiles of plane ``z`` that belong to different pieces, and list them.
 
-    A row of ``found`` is the two pieces and the direction of the pair.
+    ``found`` takes as many as it can hold, each as one number, pieces counted from 1:
+    ``(piece * base + other piece) * 7 + direction``.
     """
     count = 0
-    for z in range(1, labels.shape[0]):
-        for y in range(1, labels.shape[1]):
-            for x in range(1, labels.shape[2]):
-                for bit in range(8):
-                    label = _label_at(labels, (z, y, x), bit)
-                    for other in range(bit + 1, 8):
-                        stranger = _label_at(labels, (z, y, x), other)
-                        if label == 0 or stranger in (0, label):
-                            continue
-                        if count < found.shape[0]:
-                            found[count, 0] = label
-                            found[count, 1] = stranger
-                            found[count, 2] = _DIRECTION[bit, other]
-                        count += 1
+    for y in range(1, labels.shape[1]):
+        for x in range(1, labels.shape[2]):
+            for bit in range(8):
+                label = _label_at(labels, (z, y, x), bit)
+                for other in range(bit + 1, 8):
+                    stranger = _label_at(labels, (z, y, x), other)
+                    if label == 0 or stranger in (0, label):
+                        continue
+                    if count < found.shape[0]:
+                        found[count] = (label * base + stranger) * DIRECTIONS + _DIRECTION[bit, other]
+                    count += 1
     return count

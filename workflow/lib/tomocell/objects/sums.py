@@ -101,14 +101,23 @@ def _listed(contacts: Ints, values: Ints) -> Ints:
 
 
 def _strangers(block: LabelledBlock, connectivity: int) -> Ints:
+    """Return the pairs of pieces that lie side by side; plane by plane, since noise has many such voxels."""
     from tomocell.objects import kernels
 
-    found = np.zeros((0, 3), np.int64)
-    if connectivity < 26:  # noqa: PLR2004
-        found = np.zeros((kernels.find_strangers(block.labels, found), 3), np.int64)
-        kernels.find_strangers(block.labels, found)
-    pairs, counts = np.unique(found, axis=0, return_counts=True)
-    return np.column_stack([pairs - [1, 1, 0], counts])
+    if connectivity == kernels.ANY_TOUCH:
+        return np.zeros((0, 4), np.int64)
+    base = block.pieces + 1
+    planes = []
+    for z in range(1, block.labels.shape[0]):
+        found = np.zeros(kernels.find_strangers(block.labels, z, base, np.zeros(0, np.int64)), np.int64)
+        kernels.find_strangers(block.labels, z, base, found)
+        planes.append(np.stack(np.unique(found, return_counts=True)))
+    keys, counts = np.concatenate(planes, axis=1)
+    keys, which = np.unique(keys, return_inverse=True)
+    pairs, direction = np.divmod(keys, kernels.DIRECTIONS)
+    totals = np.zeros(len(keys), np.int64)
+    np.add.at(totals, which, counts)
+    return np.column_stack([*np.divmod(pairs, base), direction, totals]) - [1, 1, 0, 0]
 
 
 def _forgive(sums: Ints, strangers: Ints) -> None:

@@ -20,8 +20,8 @@ import numpy as np
 
 from tomocell.registration import transforms
 from tomocell.registration.engines import Fit
-from tomocell.registration.kernels import COLUMNS, OUTSIDE, UNKNOWNS, add_products, sample_linear, sample_spline
-from tomocell.registration.patch import Patch, axis_factors, grid_of, keeps_detail
+from tomocell.registration.kernels import COLUMNS, OUTSIDE, UNKNOWNS, add_products, sample_linear, sample_spline, weigh
+from tomocell.registration.patch import Patch, average, axis_factors, grid_of, keeps_detail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -95,7 +95,9 @@ class _Level:
     def __init__(self, fixed: Patch, moving: Patch, settings: FitSettings, team: _Team, *, final: bool = False) -> None:
         self.fixed, self.moving, self.settings, self.team = fixed, moving, settings, team
         self.sample = sample_spline if final else sample_linear
-        self.sampled = np.empty_like(fixed.voxels)
+        self.sampled, self.weights = np.empty_like(fixed.voxels), np.empty_like(fixed.voxels)
+        self.final = final
+        self.round = 0
         self.radius_um = float(np.linalg.norm(np.array(fixed.shape) * fixed.voxel_um)) / 2
         self.place = np.stack([fixed.voxel_um, fixed.centre_um - fixed.origin_um])
         self.few = _thin(fixed.voxels.shape)
@@ -144,9 +146,8 @@ class _Level:
     def _solve(self, scale: float, longest_um: float) -> Array:
         """Return the step: shift in um and rotation vector, no longer than allowed; learn gain and offset."""
         gain, offset = self.model or (1.0, 0.0)
-        inverse = 1 / (BIWEIGHT * scale * (abs(gain) or 1.0)) if self.settings.robust else 0.0
-        model = np.array([gain, offset, inverse])
-        sums = self._sums(model)
+        self._weigh(gain, offset, scale * (abs(gain) or 1.0))
+        sums = self._sums()
         self.model = _gain(sums) or self.model
         units = np.array([1, 1, 1, *[1 / self.radius_um] * 3, 1, 1])
         normal = sums[:UNKNOWNS, :UNKNOWNS] * np.outer(units, units)
@@ -154,13 +155,43 @@ class _Level:
         step = solution[:6] / (solution[6] or 1.0)
         return np.asarray(step * min(1.0, longest_um / max(self._reach(step), 1e-12)))
 
-    def _sums(self, model: Array) -> Array:
+    def _weigh(self, gain: float, offset: float, scale: float) -> None:
+        """Fill ``weights``."""
+        inverse = 1 / (BIWEIGHT * scale) if self.settings.robust else 0.0
+        model = np.array([gain, offset, inverse])
+        depth = self.fixed.shape[0]
+        greys, sampled, weights = self.fixed.voxels, self.sampled, self.weights
+        self.team.run(lambda first, last: weigh(greys, sampled, model, weights, (first, last)), depth)
+        if self.final and self.settings.robust:
+            self._weigh_together(gain, offset)
+
+    def _weigh_together(self, gain: float, offset: float) -> None:
+        from scipy import ndimage
+        import os
+        n=int(os.environ.get('N','3')); C=float(os.environ.get('C','2')); F=float(os.environ.get('F','0.02'))
+        known = self.sampled != OUTSIDE
+        squares = np.where(known, (self.sampled - np.float32(gain) * self.fixed.voxels - np.float32(offset)) ** 2, 0)
+        cells = [-(-size // 2) * 2 for size in known.shape]
+        pad = [(0, cell - size) for cell, size in zip(cells, known.shape)]
+        sq = average(np.pad(squares, pad), (2, 2, 2)).astype(np.float64)
+        kn = average(np.pad(known.astype(np.float32), pad), (2, 2, 2)).astype(np.float64)
+        local = np.sqrt(np.maximum(ndimage.uniform_filter(sq, n), 0) / np.maximum(ndimage.uniform_filter(kn, n), 1e-3))
+        typical = max(float(np.median(local[kn > 0])), F/.02*self.least_scale * abs(gain))
+        cut = max(C, 6 - self.round)
+        self.round += 1
+        share = (np.maximum(1 - (local / (cut * typical)) ** 2, 0) ** 2).astype(np.float32)
+        for axis in range(3):
+            share = np.repeat(share, 2, axis=axis)
+        z, y, x = known.shape
+        self.weights[:] = share[:z, :y, :x] * known
+
+    def _sums(self) -> Array:
         depth = self.fixed.shape[0]
 
         def add(first: int, last: int) -> Array:
             sums = np.zeros((COLUMNS, COLUMNS))
             planes = (max(first, 1), min(last, depth - 1))
-            add_products(self.fixed.voxels, self.sampled, self.place, model, planes, sums)
+            add_products(self.fixed.voxels, self.sampled, self.weights, self.place, planes, sums)
             return sums
 
         upper = np.sum(self.team.run(add, depth), axis=0)

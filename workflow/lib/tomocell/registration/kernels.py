@@ -115,59 +115,61 @@ def sample_spline(moving: Voxels, grid: Array, sampled: Voxels, first: int, last
 
 
 @compiled
+def weigh(fixed: Voxels, sampled: Voxels, model: Array, weights: Voxels, planes: tuple[int, int]) -> None:
+    """Fill planes of ``weights`` with Tukey's biweight of the residuals; 0 where there is no sample.
+
+    ``model``: gain, offset, and one over the residual at which a voxel loses its weight (0: all weigh 1).
+    """
+    gain, offset, inverse = np.float32(model[0]), np.float32(model[1]), np.float32(model[2])
+    one, zero, missing = np.float32(1), np.float32(0), OUTSIDE * np.float32(0.5)
+    for z in range(planes[0], planes[1]):
+        for y in range(fixed.shape[1]):
+            for x in range(fixed.shape[2]):
+                residual = (sampled[z, y, x] - gain * fixed[z, y, x] - offset) * inverse
+                share = max(one - residual * residual, zero)
+                weights[z, y, x] = share * share if sampled[z, y, x] > missing else zero
+
+
+@compiled
 def add_products(
-    fixed: Voxels, sampled: Voxels, place: Array, model: Array, planes: tuple[int, int], sums: Array
+    fixed: Voxels, sampled: Voxels, weights: Voxels, place: Array, planes: tuple[int, int], sums: Array
 ) -> None:
     """Add to ``sums`` (9, 9), upper triangle, the weighted products of the unknowns' columns and the sampled grey value.
 
     The columns of a voxel at r from the centre with gradient g of the fixed scan: g (shift), r x g (rotation), its
-    grey value (gain), 1 (offset), the sampled value. Weights are Tukey's biweight of the residual.
+    grey value (gain), 1 (offset), the sampled value.
 
     Args:
         fixed: The fixed scan.
         sampled: The moving scan at the voxels of the fixed one.
+        weights: Weight of each voxel, 0 where there is no sample.
         place: Rows: voxel edges, and the centre, both in um from voxel (0, 0, 0).
-        model: Gain, offset, and one over the residual at which a voxel loses its weight (0: all weigh 1).
         planes: First plane and the one behind the last; the outermost voxels of the volume have no gradient.
         sums: What is added to.
     """
     height, width = fixed.shape[1], fixed.shape[2]
-    half_z, half_y, half_x = (
-        np.float32(0.5 / place[0, 0]),
-        np.float32(0.5 / place[0, 1]),
-        np.float32(0.5 / place[0, 2]),
-    )
+    half_z, half_y, half_x = np.float32(0.5 / place[0, 0]), np.float32(0.5 / place[0, 1]), np.float32(0.5 / place[0, 2])
     edge_x, centre_x = np.float32(place[0, 2]), np.float32(place[1, 2])
-    gain, offset, inverse = np.float32(model[0]), np.float32(model[1]), np.float32(model[2])
-    one, zero, missing = np.float32(1), np.float32(0), OUTSIDE * np.float32(0.5)
-    columns, weights, weighted = (
-        np.zeros((COLUMNS, width), np.float32),
-        np.zeros(width, np.float32),
-        np.zeros(width, np.float32),
-    )
+    one, zero = np.float32(1), np.float32(0)
+    columns, weighted = np.zeros((COLUMNS, width), np.float32), np.zeros(width, np.float32)
     for z in range(planes[0], planes[1]):
         from_z = np.float32(z * place[0, 0] - place[1, 0])
         for y in range(1, height - 1):
             from_y = np.float32(y * place[0, 1] - place[1, 1])
             for x in range(1, width - 1):
                 from_x = np.float32(x) * edge_x - centre_x
-                here, value = fixed[z, y, x], sampled[z, y, x]
                 along_z = (fixed[z + 1, y, x] - fixed[z - 1, y, x]) * half_z
                 along_y = (fixed[z, y + 1, x] - fixed[z, y - 1, x]) * half_y
                 along_x = (fixed[z, y, x + 1] - fixed[z, y, x - 1]) * half_x
-                known = value > missing
-                residual = (value - gain * here - offset) * inverse
-                share = max(one - residual * residual, zero)
-                weights[x] = share * share if known else zero
                 columns[0, x], columns[1, x], columns[2, x] = along_z, along_y, along_x
                 columns[3, x] = from_x * along_y - from_y * along_x
                 columns[4, x] = from_z * along_x - from_x * along_z
                 columns[5, x] = from_y * along_z - from_z * along_y
-                columns[6, x], columns[7, x] = here, one
-                columns[8, x] = value if known else zero
+                columns[6, x], columns[7, x] = fixed[z, y, x], one
+                columns[8, x] = sampled[z, y, x] if weights[z, y, x] > zero else zero
             for n in range(COLUMNS):
                 for x in range(width):
-                    weighted[x] = weights[x] * columns[n, x]
+                    weighted[x] = weights[z, y, x] * columns[n, x]
                 for m in range(n, COLUMNS):
                     total = zero
                     for x in range(width):

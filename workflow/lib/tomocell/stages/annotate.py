@@ -67,7 +67,7 @@ def annotate(  # noqa: PLR0913
 
 
 def _require_known(path: Path, voxels: NDArray[Any], allowed: set[int], classes: Classes) -> None:
-    found = {int(value) for value in np.unique(voxels)}
+    found = set(np.unique(voxels).tolist())
     if not found <= allowed:
         known = ", ".join(f"{member.value} ({member.name})" for member in classes)
         expected = f"values of declared classes: {known}, or the ignore value"

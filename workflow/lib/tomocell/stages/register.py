@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from tomocell.blocks import Block, Limits, Need, choose_core, cut, map_blocks
+from tomocell.registration.record import Registration
 from tomocell.registration.register import register as find_motion
 from tomocell.registration.resample import Frame, resample_region, roi_region
 from tomocell.stages.provenance import provenance
@@ -15,7 +16,6 @@ from tomocell.volumes.tables import write_json
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tomocell.registration.register import Registration
     from tomocell.registration.settings import RegisterSettings
     from tomocell.volumes.volume import Region, Shape, Volume
 
@@ -31,7 +31,8 @@ def register(
     Raises:
         BadInput: If voxel sizes differ, the region of interest lies outside, or the scan did not register.
     """
-    found = find_motion(fixed, moving, settings)
+    is_reference = moving.name == fixed.name
+    found = Registration.of_reference(fixed) if is_reference else find_motion(fixed, moving, settings)
     region = roi_region(settings, fixed.shape)
     shape = (region[0].stop - region[0].start, region[1].stop - region[1].start, region[2].stop - region[2].start)
     layout = Layout(shape, moving.dtype, fixed.size)

@@ -19,6 +19,7 @@ Shape = tuple[int, int, int]
 Region = tuple[slice, slice, slice]
 VoxelSize = tuple[float, float, float]
 AXES = ("z", "y", "x")
+MOST_VALUE = 255  # labels are stored as uint8
 
 
 def whole(shape: Shape) -> Region:
@@ -79,11 +80,14 @@ class Classes:
     @classmethod
     def from_text(cls, text: str) -> Classes:
         """Parse ``name=value,name=value`` (the form of the command line)."""
-        members = []
+        members: list[VoxelClass] = []
         for part in filter(None, text.split(",")):
             name, separator, value = part.partition("=")
-            if not (separator and name and value.isdigit()):
-                raise BadInput(Fault("--classes", part, "name=value with a whole number", "write pore=0,solid=1"))
+            if not (separator and name and value.isascii() and value.isdigit() and int(value) <= MOST_VALUE):
+                expected = f"name=value with a whole number from 0 to {MOST_VALUE}"
+                raise BadInput(Fault("--classes", part, expected, "write pore=0,solid=1"))
+            if any(member.name == name or member.value == int(value) for member in members):
+                raise BadInput(Fault("--classes", part, "each name and each value once", "correct or remove it"))
             members.append(VoxelClass(name, int(value)))
         return cls(tuple(members))
 

@@ -1,0 +1,126 @@
+"""The record of a registration: what ``registration.json`` holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import Field
+
+from tomocell.errors import BadInput, Fault
+from tomocell.registration import transforms
+from tomocell.settings.base import Frozen
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from tomocell.volumes.volume import Volume
+
+Vector = tuple[float, float, float]
+Row = tuple[float, float, float, float]
+Matrix = tuple[Row, Row, Row, Row]
+IDENTITY: Matrix = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0))
+
+
+class SubvolumeRecord(Frozen):
+    """What one sub-volume says."""
+
+    centre_um: Vector = Field(description="Its centre in the reference frame, (Z, Y, X).")
+    start_voxels: tuple[int, int, int] = Field(description="Its first voxel in the reference scan.")
+    size_voxels: tuple[int, int, int] = Field(description="Its size.")
+    matrix: Matrix = Field(description="Its own motion, reference to moving scan, um.")
+    rotation_deg: Vector = Field(description="Rotation vector of that motion, components (Z, Y, X).")
+    displacement_um: Vector = Field(description="Where that motion takes its centre.")
+    correlation_before: float | None = Field(description="With the moving scan as it lies; null: no overlap.")
+    correlation_after: float | None = Field(description="After its own motion.")
+    agreement: float = Field(description="Correlation of the gradients in the direction where it is least, after.")
+    iterations: int = Field(description="Steps of the fit.")
+    converged: bool = Field(description="Whether the fit came to rest.")
+    found: bool = Field(description="Whether the moving scan holds this sub-volume at all.")
+    kept: bool = Field(description="Whether it counts in the merged motion.")
+    residual_um: Vector = Field(description="Its centre's displacement less that of the merged motion.")
+    residual_voxels: float = Field(description="Length of that, in voxels of the finest edge.")
+
+
+class Registration(Frozen):
+    """How a scan lies in relation to the reference."""
+
+    registered: bool = Field(description="Whether the result is believed.")
+    reasons: tuple[str, ...] = Field((), description="Why it is not.")
+    warnings: tuple[str, ...] = Field((), description="What should be known of a result that is believed.")
+    engine: str = Field(description="What fitted.")
+    matrix: Matrix = Field(
+        description="Takes a point (z, y, x, 1) in um of the reference frame to the same point in the moving scan; "
+        "origin of both: the centre of voxel (0, 0, 0) of the whole scan."
+    )
+    rotation_deg: Vector = Field(description="Rotation vector of the matrix, components (Z, Y, X), right-handed.")
+    translation_um: Vector = Field(description="Shift of the matrix: where it takes the origin.")
+    centre_um: Vector = Field(description="The common centre of the sub-volumes kept.")
+    displacement_um: Vector = Field(description="Where the matrix takes that centre, less the centre.")
+    voxel_size_um: Vector = Field(description="Voxel of the reference.")
+    correlation_before: float | None = Field(description="Of all sub-volumes together, moving scan as it lies.")
+    correlation_after: float | None = Field(description="The same after the merged motion.")
+    agreement: float = Field(description="Correlation of their gradients in the direction where it is least, after.")
+    largest_residual_voxels: float = Field(description="Largest residual of a sub-volume found.")
+    rms_residual_voxels: float = Field(description="Root mean square residual of the sub-volumes kept.")
+    deforms: bool = Field(description="Whether the sample deforms: the largest residual is over the warning's limit.")
+    start_matrix: Matrix = Field(IDENTITY, description="The coarse start.")
+    subvolumes: tuple[SubvolumeRecord, ...] = Field((), description="One entry for each.")
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """Return what ``registration.json`` holds."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def of_reference(cls, volume: Volume) -> Registration:
+        """Return the record of the reference itself: it lies where it lies."""
+        zero, size = (0.0, 0.0, 0.0), volume.size
+        centre = vector((np.array(volume.shape) - 1) / 2 * np.array(size))
+        return cls(
+            registered=True,
+            engine="reference",
+            matrix=IDENTITY,
+            rotation_deg=zero,
+            translation_um=zero,
+            centre_um=centre,
+            displacement_um=zero,
+            voxel_size_um=size,
+            correlation_before=1.0,
+            correlation_after=1.0,
+            agreement=1.0,
+            largest_residual_voxels=0.0,
+            rms_residual_voxels=0.0,
+            deforms=False,
+        )
+
+
+class NotRegistered(BadInput):
+    """A scan that did not register, with the record that says why."""
+
+    def __init__(self, name: str, registration: Registration) -> None:
+        self.name, self.registration = name, registration
+        remedy = (
+            "check that it is a scan of the same sample; give sub-volumes that are there at every timestep "
+            "(subvolume_centres_voxels), widen start_search_deg, or leave the scan out with on_failure: flag"
+        )
+        super().__init__(Fault(name, "; ".join(registration.reasons), "a scan that registers on the reference", remedy))
+
+    def __reduce__(self) -> tuple[type[NotRegistered], tuple[str, Registration]]:  # type: ignore[override]
+        return (NotRegistered, (self.name, self.registration))
+
+
+def vector(values: ArrayLike) -> Vector:
+    """Return three numbers as a record keeps them."""
+    z, y, x = (float(value) for value in np.asarray(values))
+    return (z, y, x)
+
+
+def matrix_rows(matrix: NDArray[np.float64]) -> Matrix:
+    """Return a 4 x 4 matrix as a record keeps it."""
+    rows = [(float(a), float(b), float(c), float(d)) for a, b, c, d in matrix]
+    return (rows[0], rows[1], rows[2], rows[3])
+
+
+def rotation_of(matrix: NDArray[np.float64]) -> Vector:
+    """Return the rotation vector of a motion in degrees."""
+    return vector(transforms.rotation_deg(matrix))

@@ -1,0 +1,181 @@
+"""The way of a registration: coarse start, sub-volumes, fine fits, one merged motion, and whether to believe it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tomocell.errors import BadInput, Fault
+from tomocell.registration import transforms
+from tomocell.registration.engines import Fit, engine_of
+from tomocell.registration.likeness import NOTHING, Likeness, compare
+from tomocell.registration.merge import Motion, merge
+from tomocell.registration.record import (
+    NotRegistered,
+    Registration,
+    SubvolumeRecord,
+    matrix_rows,
+    rotation_of,
+    vector,
+)
+from tomocell.registration.start import find_start
+from tomocell.registration.subvolumes import Pair, choose
+from tomocell.registration.verdict import warnings_of, why_not
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tomocell.registration.settings import RegisterSettings
+    from tomocell.volumes.volume import Region, Volume
+
+    Array = NDArray[np.float64]
+
+log = logging.getLogger(__name__)
+SAME_SIZE = 1e-6
+LEAST_EDGE = 16
+CUBIC_MARGIN = 3
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A sub-volume and its own motion.
+
+    Attributes:
+        region: Where it lies in the reference scan.
+        fit: Its motion.
+        before: Likeness to the moving scan as it lies.
+        after: Likeness after its motion.
+        found: Whether it is there at all: the gradients agree in every direction.
+    """
+
+    region: Region
+    fit: Fit
+    before: Likeness
+    after: Likeness
+    found: bool
+
+    def motion(self, voxel_um: Array) -> Motion:
+        """Return what the merging needs to know."""
+        centre = [(part.start + part.stop - 1) / 2 for part in self.region]
+        size = [part.stop - part.start for part in self.region]
+        return Motion(self.fit.matrix, np.array(centre) * voxel_um, np.array(size) * voxel_um)
+
+
+def register(
+    fixed: Volume, moving: Volume, settings: RegisterSettings, *, mask: Volume | None = None, threads: int = 1
+) -> Registration:
+    """Return how ``moving`` lies in relation to ``fixed``.
+
+    Reads a reduced copy of both scans (cropped where they are large) and the sub-volumes; never a whole large scan.
+    ``mask``, on the grid of ``fixed``, is non-zero where it may be used.
+
+    A scan counts as registered when enough sub-volumes were found (their gradients agree in every direction) and agree
+    with the merged motion, when together they correlate, and when the motion is within the limits of the settings.
+
+    Raises:
+        BadInput: If the voxel sizes differ, a scan is too thin, has no texture or holds NaN, or a given sub-volume
+            cannot be used.
+        NotRegistered: If the scan did not register and ``on_failure`` is ``stop``; it carries the record.
+    """
+    _check(fixed, moving, mask)
+    pair = Pair(fixed, moving, mask)
+    start = find_start(fixed, moving, settings, threads)
+    fitted = [_fit(pair, region, start.matrix, settings, threads) for region in choose(pair, start.matrix, settings)]
+    record = _record(pair, fitted, start.matrix, settings)
+    for warning in record.warnings:
+        log.warning("%s: %s", moving.name, warning)
+    if not record.registered and settings.on_failure == "stop":
+        raise NotRegistered(moving.name, record)
+    return record
+
+
+def _check(fixed: Volume, moving: Volume, mask: Volume | None) -> None:
+    faults = [
+        Fault(scan.name, scan.shape, f"at least {LEAST_EDGE} planes, rows and columns", "give a volume, not an image")
+        for scan in (fixed, moving)
+        if min(scan.shape) < LEAST_EDGE
+    ]
+    if not np.allclose(fixed.size, moving.size, rtol=SAME_SIZE):
+        remedy = "correct the sample sheet, or bring the scans to one voxel size first"
+        faults.append(Fault(moving.name, moving.size, f"the voxel size of the reference, {fixed.size} um", remedy))
+    if mask is not None and mask.shape != fixed.shape:
+        faults.append(Fault(mask.name, mask.shape, f"the shape of the reference, {fixed.shape}", "give a mask on its grid"))
+    if faults:
+        raise BadInput(*faults)
+
+
+def _fit(pair: Pair, region: Region, start: Array, settings: RegisterSettings, threads: int) -> Fitted:
+    """Fit one sub-volume; its start is kept where the fit made it worse."""
+    fixed = pair.read_fixed(region)
+    moving = pair.read_moving(fixed, start, settings.margin_voxels)
+    before = compare(fixed, pair.read_moving(fixed, np.eye(4), CUBIC_MARGIN), np.eye(4))
+    if moving is None:
+        return Fitted(region, Fit(start, 0, converged=False), before, NOTHING, found=False)
+    fit = engine_of(settings)(fixed, moving, start, settings, threads)
+    after = compare(fixed, moving, fit.matrix)
+    return Fitted(region, fit, before, after, found=after.agreement >= settings.minimum_agreement)
+
+
+def _record(pair: Pair, fitted: list[Fitted], start: Array, settings: RegisterSettings) -> Registration:
+    voxel_um = np.array(pair.fixed.size)
+    used = [part for part in fitted if part.found] or fitted
+    merged = merge([part.motion(voxel_um) for part in used], float(voxel_um.min()), settings)
+    kept = {id(part) for part, keep in zip(used, merged.kept, strict=True) if keep and part.found}
+    entries = tuple(_entry(part, merged.matrix, voxel_um, kept=id(part) in kept) for part in fitted)
+    after = sum((_after(pair, part, merged.matrix) for part in fitted), NOTHING)
+    before = sum((part.before for part in fitted), NOTHING)
+    residuals = [entry.residual_voxels for entry in entries if entry.found]
+    agreeing = [entry.residual_voxels for entry in entries if entry.kept]
+    largest = max(residuals, default=0.0)
+    reasons = why_not(entries, after, merged.matrix, merged.centre_um, settings)
+    return Registration(
+        registered=not reasons,
+        reasons=reasons,
+        warnings=warnings_of(entries, settings),
+        engine=settings.engine,
+        matrix=matrix_rows(merged.matrix),
+        rotation_deg=rotation_of(merged.matrix),
+        translation_um=vector(merged.matrix[:3, 3]),
+        centre_um=vector(merged.centre_um),
+        displacement_um=vector(transforms.displacement(merged.matrix, merged.centre_um)),
+        voxel_size_um=pair.fixed.size,
+        correlation_before=before.correlation,
+        correlation_after=after.correlation,
+        agreement=after.agreement,
+        largest_residual_voxels=largest,
+        rms_residual_voxels=float(np.sqrt(np.mean(np.square(agreeing)))) if agreeing else 0.0,
+        deforms=largest > settings.deformation_warning_voxels,
+        start_matrix=matrix_rows(start),
+        subvolumes=entries,
+    )
+
+
+def _after(pair: Pair, part: Fitted, matrix: Array) -> Likeness:
+    fixed = pair.read_fixed(part.region)
+    return compare(fixed, pair.read_moving(fixed, matrix, CUBIC_MARGIN), matrix)
+
+
+def _entry(part: Fitted, merged: Array, voxel_um: Array, *, kept: bool) -> SubvolumeRecord:
+    centre = part.motion(voxel_um).centre_um
+    residual = transforms.apply(part.fit.matrix, centre) - transforms.apply(merged, centre)
+    starts, sizes = zip(*((where.start, where.stop - where.start) for where in part.region), strict=True)
+    return SubvolumeRecord(
+        centre_um=vector(centre),
+        start_voxels=starts,
+        size_voxels=sizes,
+        matrix=matrix_rows(part.fit.matrix),
+        rotation_deg=rotation_of(part.fit.matrix),
+        displacement_um=vector(transforms.displacement(part.fit.matrix, centre)),
+        correlation_before=part.before.correlation,
+        correlation_after=part.after.correlation,
+        agreement=part.after.agreement,
+        iterations=part.fit.iterations,
+        converged=part.fit.converged,
+        found=part.found,
+        kept=kept,
+        residual_um=vector(residual),
+        residual_voxels=float(np.linalg.norm(residual) / voxel_um.min()),
+    )
