@@ -14,6 +14,7 @@ QIM3D := qim3d==1.5.3
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/$(LIBRARY)
+export STUDY PROFILE CORES
 
 # One driver at a time; the kernel frees this lock when a driver dies, so a killed run goes on with the same command.
 RUN := flock --nonblock --conflict-exit-code 75 .driver.lock sh -c
@@ -38,6 +39,7 @@ data/lithium/samples.tsv: $(READY)
 	touch $@
 
 data/qim3d: $(READY)
+	rm -rf $@.partial
 	test -e $@ || { $(BIN)/python -m pip install --quiet --no-deps --target data/qim3d.partial $(QIM3D) && mv data/qim3d.partial $@; }
 	touch $@
 
@@ -49,11 +51,12 @@ demo: data ## Run the demo: a lithium cell with known truth, and a real volume o
 	@ls -1 $(CURDIR)/results/voids/report.html $(CURDIR)/results/lithium/report.html
 
 run: $(READY) ## Run a study: make run STUDY=config/mine.yaml
-	@$(RUN) 'snakemake --profile $(PROFILE) --cores $(CORES) --config study=$(STUDY) --unlock --quiet all \
-	  && snakemake --profile $(PROFILE) --cores $(CORES) --config study=$(STUDY)'
+	@$(RUN) 'snakemake --profile "$$PROFILE" --cores "$$CORES" --config study="$$STUDY" --unlock --quiet all \
+	  && exec snakemake --profile "$$PROFILE" --cores "$$CORES" --config study="$$STUDY"' \
+	  || { status=$$?; [ $$status = 75 ] && echo "Another run holds .driver.lock: wait for it, or end it."; exit $$status; }
 
 dryrun: data ## Show what would run: make dryrun PROFILE=profiles/slurm STUDY=config/mine.yaml
-	snakemake --profile $(PROFILE) --config study=$(STUDY) --dry-run --quiet
+	snakemake --profile "$$PROFILE" --config study="$$STUDY" --dry-run --quiet
 
 test: data ## Run every test.
 	pytest
@@ -64,7 +67,8 @@ lint: $(READY) data ## Run the linters.
 	mypy
 	codespell
 	snakefmt --check Snakefile workflow
-	snakemake --lint
+	snakemake --lint --config study=config/lithium.yaml
+	snakemake --lint --config study=config/voids.yaml
 
 format: $(READY) ## Put the code into form.
 	ruff check --fix .
@@ -83,5 +87,6 @@ lock: ## Resolve requirements.in anew and pin everything.
 bench: $(READY) ## Run the benchmarks, ours beside the peers.
 	for script in benchmarks/*.py; do echo "== $$script"; python $$script; done
 
-clean: ## Remove what was made; the environment and the results of other studies stay.
-	rm -rf results/lithium results/voids results/models/lithium results/logs results/benchmarks data .snakemake .driver.lock
+clean: ## Remove the demo's data and results; the environment and other studies stay.
+	rm -rf results/lithium results/voids results/models/lithium data/lithium data/qim3d data/qim3d.partial
+	rm -rf results/logs/*/lithium.* results/logs/*/voids.* results/benchmarks/*/lithium.* results/benchmarks/*/voids.*

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.cluster, pytest.mark.workflow]
 PHANTOM = REPOSITORY / "data/lithium"
 STEPS = ("t000", "t060", "t120", "t180", "t240")
+OUTCOME = (
+    *(f"results/lithium/{step}/registered.manifest.json" for step in STEPS),
+    "results/models/lithium/model.safetensors",
+    "results/lithium/class_volumes.csv",
+)
 # Two ranks on one node; the virtual nodes have pretended GPUs and two real cores between them.
 RANKS = ("--set-resources", "train:nodes=1", "train:gres=gpu:2", "train:devices=2", "train:mem_mb=6000")
 RESOURCES = (*RANKS, "infer:gres=gpu:1", "infer:nodes=1", "infer:mem_mb=4000")
@@ -39,6 +44,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study["samples"] = "data/lithium/samples.tsv"
     study["report"]["truth"] = "data/lithium/truth/truth.json"
     study["model"]["train"] |= {"epochs": 2, "patches_per_plane": 4}
+    # Each job costs a real core several seconds of start-up here: one analysis stands for all.
+    study |= {"measure": {"class_volumes": {}}, "series": {}}
     (house.root / "study.yaml").write_text(yaml.safe_dump(study))
     return house.root
 
@@ -55,32 +62,31 @@ def start(slurm: SlurmCluster, folder: Path, *arguments: str) -> Run:
     return start_workflow(slurm, folder, None, *RESOURCES, "--config", "study=study.yaml", "--", *arguments)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_the_series_goes_through_the_cluster_and_survives_a_lost_node(
     slurm: SlurmCluster, folder: Path, runs: list[Run]
 ) -> None:
     runs.append(start(slurm, folder, "results/lithium/report.html"))
-    runs[-1].finish(600)
+    runs[-1].finish(1000)
     card = json.loads((folder / "results/models/lithium/model.json").read_text())
     assert card["training"]["ranks"] == 2
     assert len(pd.read_csv(folder / "results/models/lithium/history.csv")) == 2
     truth = pd.read_csv(folder / "results/lithium/truth.csv")
     moved = truth[truth["quantity"].str.contains("registration")]
     assert set(moved["timestep"]) == set(STEPS)
-    assert moved["measured"].max() < 0.3
-    undisturbed = {step: (folder / f"results/lithium/{step}/registered.manifest.json").read_bytes() for step in STEPS}
+    assert moved["measured"].max() < 0.1
+    whole = {name: (folder / name).read_bytes() for name in OUTCOME}
 
     shutil.move(folder / "results", folder / "undisturbed")
-    targets = [f"results/lithium/{step}/registered.manifest.json" for step in STEPS]
-    runs.append(start(slurm, folder, *targets))
+    runs.append(start(slurm, folder, "results/lithium/report.html"))
     node = _node_of_a_job(slurm, runs[-1])
     slurm.kill_node(node)
     try:
-        runs[-1].finish(400)
+        runs[-1].finish(1000)
     finally:
         slurm.revive_node(node)
-    for step in STEPS:
-        assert (folder / f"results/lithium/{step}/registered.manifest.json").read_bytes() == undisturbed[step]
+    for name, content in whole.items():
+        assert (folder / name).read_bytes() == content, name
     assert not list((folder / "results").rglob("*.partial"))
 
 

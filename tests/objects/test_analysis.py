@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from objects.solids import ball, volume
 from tomocell.analyses.objects import Settings, _standard_errors, measure
 from tomocell.blocks import Limits
+from tomocell.blocks.plan import INTERPRETER_MB
 from tomocell.errors import BadInput
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def test_memory_and_workers_change_nothing() -> None:
     mask = np.tile(balls(), (2, 4, 4))
     results = [
         measure(volume(mask, SIZE), Settings(of="bubble", least_voxels=5), limits)
-        for limits in (Limits(4096), Limits(202), Limits(210, 2))
+        for limits in (Limits(4096), Limits(INTERPRETER_MB + 2), Limits(INTERPRETER_MB + 10, 2))
     ]
     for result in results[1:]:
         assert result.scalars == results[0].scalars

@@ -128,14 +128,21 @@ def test_amounts_are_held_against_five_per_cent(tmp_path: Path) -> None:
     assert set(frame["quantity"]) == {VOLUME}
 
 
-@pytest.mark.parametrize(("found", "is_within"), [(9.0, True), (11.0, False)])
+@pytest.mark.parametrize(("found", "is_within"), [(19.0, None), (21.0, False)])
 def test_where_nothing_was_planted_the_largest_amount_is_the_measure(
-    tmp_path: Path, found: float, *, is_within: bool
+    tmp_path: Path, found: float, *, is_within: bool | None
 ) -> None:
     measured = {"t00": volumes_record(pit=found), "t01": volumes_record(pit=1000.0)}
     frame = compare(tmp_path, measured, {"t00": amounts(pit=0.0), "t01": amounts(pit=1000.0)}).set_index("timestep")
     assert math.isnan(frame.loc["t00", "difference_percent"])
-    assert frame.loc["t00", "is_within"] == is_within
+    assert frame.loc["t00", "is_within"] is is_within
+
+
+def test_a_residue_is_not_called_good(tmp_path: Path) -> None:
+    measured = {"t00": volumes_record(pit=1.0), "t01": volumes_record(pit=1000.0)}
+    frame = compare(tmp_path, measured, {"t00": amounts(pit=19.0), "t01": amounts(pit=1000.0)}).set_index("timestep")
+    assert frame.loc["t00", "is_within"] is None
+    assert frame.loc["t01", "is_within"] is True
 
 
 def test_sides_and_uncertainties_are_taken_along(tmp_path: Path) -> None:

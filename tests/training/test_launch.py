@@ -128,10 +128,10 @@ def test_the_suffix_of_the_environment_yields_to_the_one_given() -> None:
     assert parse(["--host-suffix", "", "--", "m"], environ).host_suffix == ""
 
 
-def test_ranks_share_the_cores_unless_told_otherwise() -> None:
+def test_ranks_share_the_cores_whatever_snakemake_set_for_the_whole_job() -> None:
     assert environment(Launch(TARGET, devices=4), {}, 48)["OMP_NUM_THREADS"] == "12"
     assert environment(Launch(TARGET, devices=4), {}, 2)["OMP_NUM_THREADS"] == "1"
-    assert environment(Launch(TARGET, devices=4), {"OMP_NUM_THREADS": "3"}, 48)["OMP_NUM_THREADS"] == "3"
+    assert environment(Launch(TARGET, devices=4), {"OMP_NUM_THREADS": "48"}, 48)["OMP_NUM_THREADS"] == "12"
     assert "OMP_NUM_THREADS" not in environment(Launch(TARGET), {}, 48)
     assert environment(Launch(TARGET, devices=4, nodes=2), {}, 48)["TOMOCELL_WORLD_SIZE"] == "8"
 

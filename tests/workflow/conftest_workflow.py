@@ -52,9 +52,10 @@ class House:
 
     def planned(self, *arguments: str, study: str = "small.yaml") -> dict[str, int]:
         """Return how often each rule would run."""
-        lines = self.run("--dry-run", *arguments, study=study).stdout.splitlines()
-        if "job" not in "".join(line.split(" ")[0] for line in lines):
+        done = self.run("--dry-run", *arguments, study=study)
+        if "Nothing to be done" in done.stdout + done.stderr:
             return {}
+        lines = done.stdout.splitlines()
         start = next(index for index, line in enumerate(lines) if line.startswith("job  "))
         counts = {}
         for line in lines[start + 2 :]:

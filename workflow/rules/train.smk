@@ -29,5 +29,5 @@ rule train:
         and shallow_digest(*TRAINING, f"tomocell.models.{STUDY.model.architecture}"),
     shell:
         "python -m tomocell.training.launch --nodes {resources.nodes} --devices {resources.devices} "
-        "--cpus {resources.cpus_per_task} --gres '{resources.gres}' "
-        "-- tomocell train {params.study} --log {log}"
+        "--cpus {resources.cpus_per_task} --gres {resources.gres:q} "
+        "-- tomocell train {params.study:q} > {log:q} 2>&1"

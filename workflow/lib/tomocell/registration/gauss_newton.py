@@ -184,6 +184,14 @@ class _Level:
             share = np.repeat(share, 2, axis=axis)
         z, y, x = known.shape
         self.weights[:] = share[:z, :y, :x] * known
+        G=float(os.environ.get('G','0'))
+        if G:
+            if not hasattr(self,'wg'):
+                f=self.fixed.voxels
+                gg=sum(q**2 for q in np.gradient(f))
+                t=G*G*np.median(gg)
+                self.wg=(gg**2/(gg**2+t**2)).astype(np.float32)
+            self.weights*=self.wg
 
     def _sums(self) -> Array:
         depth = self.fixed.shape[0]

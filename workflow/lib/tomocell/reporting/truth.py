@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 VOLUME, THICKNESS, REGISTRATION = "volume_um3", "effective_thickness_um", "registration_error_voxels"
 # What the miniature cell is accepted on: amounts within 5 % of the planted ones, scans in place within a tenth of a
-# voxel. Residues are another matter: of the thinnest films of a full cycle even perfect voxels show a half or a sixth
-# too little, so that an amount also passes that is off by no more than 1 % of the most the class had in the series.
+# voxel. A residue is another matter: of a film of a tenth of a voxel even perfect voxels show a half. Less than 2 % of
+# the most that a class had in the series is shown, and judged only when what was measured is more than that off.
 AMOUNT_TOLERANCE_PERCENT = 5.0
-RESIDUE_TOLERANCE_PERCENT = 1.0
+RESIDUE_PERCENT = 2.0
 REGISTRATION_TOLERANCE_VOXELS = 0.1
 # The cell as it is defined, in partial voxels; counts of voxels would hide what voxels cannot show.
 PLANTED = "continuous"
@@ -48,8 +48,9 @@ def compare_with_truth(project: Project, series: str, results: Path) -> pd.DataF
 
     ``quantity`` is ``volume_um3``, ``effective_thickness_um`` or ``registration_error_voxels`` (``name`` mean or worst
     over the corners of the region of interest). ``difference_percent`` is (measured - planted) / planted; not a number
-    where nothing was planted. ``tolerance`` has the unit of the quantity: 5 % of the planted amount, at least 1 % of
-    the largest amount planted of the class in the series; 0.1 voxel for registration.
+    where nothing was planted. ``tolerance`` has the unit of the quantity: 5 % of the planted amount; 0.1 voxel for
+    registration. A residue, less than 2 % of the largest amount planted of its class in the series, has those 2 % as
+    tolerance, and ``is_within`` is empty (not judged) when it keeps them.
 
     Returns None where the study names no truth, or one of another series, or nothing of it was measured.
 
@@ -135,9 +136,14 @@ def _largest(planted: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
 
 def _row(key: tuple[str, str, str], measured: tuple[float, float], planted: float, largest: float) -> Row:
     difference = measured[0] - planted
-    tolerance = max(AMOUNT_TOLERANCE_PERCENT * planted, RESIDUE_TOLERANCE_PERCENT * largest) / 100
+    residue = RESIDUE_PERCENT * largest / 100
+    is_residue = planted < residue
+    tolerance = residue if is_residue else AMOUNT_TOLERANCE_PERCENT * planted / 100
     percent = 100 * difference / planted if planted else float("nan")
-    return dict(zip(COLUMNS, (*key, *measured, planted, percent, tolerance, abs(difference) <= tolerance), strict=True))
+    within: bool | None = bool(abs(difference) <= tolerance)
+    if is_residue and within:
+        within = None
+    return dict(zip(COLUMNS, (*key, *measured, planted, percent, tolerance, within), strict=True))
 
 
 def _registrations(source: Source, truth: Mapping[str, Any]) -> Iterator[Row]:

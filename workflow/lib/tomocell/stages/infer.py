@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,12 +47,18 @@ def infer(grey: Volume, model: Path, store: Path, settings: InferSettings, limit
         return np.ascontiguousarray(np.moveaxis(labels, 0, axis))
 
     layout = Layout(grey.shape, np.dtype(np.uint8), grey.size, card.label_classes)
-    own = Limits(max(limits.memory_mb - LIBRARIES_MB, 1), workers=1)
+    own = Limits(max(limits.memory_mb - LIBRARIES_MB - _plane_mb(grey.shape, axis, len(card.classes)), 1), workers=1)
     parents: dict[str, Volume | Path] = {"grey": grey, "weights": model / WEIGHTS, "card": model / CARD}
     with create_store(store, layout, limits, provenance(settings, digest, parents)) as writer:
         grain = _whole_planes(grey.shape, writer.shard, axis)
         transform_volume(kernel, grey, writer, Need(bytes_per_voxel=grey.dtype.itemsize + 3.0), own, grain)
     log.info("%s -> %s with %s", grey.name, store, model)
+
+
+def _plane_mb(shape: Shape, axis: int, classes: int) -> int:
+    """Return what one plane takes beside its block: summed logits, their mean, the normalised plane."""
+    pixels = math.prod(size for other, size in enumerate(shape) if other != axis)
+    return pixels * 4 * (2 * classes + 2) >> 20
 
 
 def _whole_planes(shape: Shape, shard: Shape, axis: int) -> Shape:

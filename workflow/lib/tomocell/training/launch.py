@@ -1,6 +1,6 @@
 """Start a module once for each device: on this machine, on a node of a cluster, or on several nodes.
 
-    python -m tomocell.training.launch --devices 4 -- tomocell.cli train config.yaml
+    python -m tomocell.training.launch --devices 4 -- tomocell train config.yaml
 
 The same line works on a laptop, inside a one-task SLURM step and, with `--nodes 2`, in a batch script that holds two
 nodes. It exists because the other ways of starting fail silently or loudly under SLURM: plain python in a one-task
@@ -129,7 +129,8 @@ def check_world(asked: int, environ: Mapping[str, str]) -> None:
 def environment(launch: Launch, environ: Mapping[str, str], cpus: int) -> dict[str, str]:
     """Return the environment for the ranks: the cores shared among them, and the size of the world to check."""
     share = {} if launch.devices == 1 else {"OMP_NUM_THREADS": str(max(1, cpus // launch.devices))}
-    return {**share, **environ, WORLD_SIZE: str(launch.nodes * launch.devices)}
+    # Snakemake sets OMP_NUM_THREADS to the threads of the whole job; several ranks must share them.
+    return {**environ, **share, WORLD_SIZE: str(launch.nodes * launch.devices)}
 
 
 def _launch_faults(launch: Launch) -> list[Fault]:

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
     from tomocell.models.settings import ModelSettings
     from tomocell.training.trainingset import Entry, TrainingSet
+    from tomocell.volumes.store import StoreVolume
     from tomocell.volumes.volume import Classes
 
 IGNORED = -1
-CACHE_BYTES = 256 << 20
+CACHE_BYTES = 1 << 30  # 26 planes of 3896 x 1707 voxels with their labels
 FOREGROUND_SHARE = 0.5  # patches centred on a voxel of a class drawn at random, so that rare classes are seen
 Sample = tuple[torch.Tensor, torch.Tensor]
 
@@ -37,6 +38,7 @@ class PlaneReader:
         self._index = np.full(256, IGNORED, np.int16)
         for position, member in enumerate(classes):
             self._index[member.value] = position
+        self._stores: dict[str, StoreVolume] = {}
         self._cache: OrderedDict[tuple[str, int], tuple[NDArray[np.float32], NDArray[np.int16]]] = OrderedDict()
 
     def read(self, entry: Entry, plane: int) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
@@ -44,14 +46,22 @@ class PlaneReader:
         key = (entry.grey, plane)
         if key not in self._cache:
             self._cache[key] = self._load(entry, plane)
-            while sum(grey.nbytes + target.nbytes for grey, target in self._cache.values()) > CACHE_BYTES:
+            while len(self._cache) > 1 and self._cached_bytes() > CACHE_BYTES:
                 self._cache.popitem(last=False)
         self._cache.move_to_end(key)
         return self._cache[key]
 
+    def _cached_bytes(self) -> int:
+        return sum(grey.nbytes + target.nbytes for grey, target in self._cache.values())
+
+    def _store(self, name: str) -> StoreVolume:
+        if name not in self._stores:
+            self._stores[name] = open_store(self._results / name)
+        return self._stores[name]
+
     def _load(self, entry: Entry, plane: int) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
-        grey = read_plane(open_store(self._results / entry.grey), self._axis, plane).astype(np.float32)
-        labels = read_plane(open_store(self._results / entry.annotations), self._axis, plane)
+        grey = read_plane(self._store(entry.grey), self._axis, plane).astype(np.float32)
+        labels = read_plane(self._store(entry.annotations), self._axis, plane)
         grey -= np.float32(self._set.grey_mean)
         grey /= np.float32(self._set.grey_sd)
         return grey, self._index[labels]

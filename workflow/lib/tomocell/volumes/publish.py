@@ -26,6 +26,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its place when the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
     partial = _partial_beside(path)
     try:
         with _naming_a_full_disk(path):
@@ -73,7 +74,14 @@ def _partial_beside(path: Path) -> Path:
 def _sweep(path: Path) -> None:
     for pattern in (PARTIAL, SUPERSEDED):
         for stale in path.parent.glob(f"{path.name}.*{pattern}"):
-            shutil.rmtree(stale, ignore_errors=True)
+            _remove(stale)
+
+
+def _remove(stale: Path) -> None:
+    if stale.is_dir():
+        shutil.rmtree(stale, ignore_errors=True)
+    else:
+        stale.unlink(missing_ok=True)
 
 
 def _swap(partial: Path, path: Path) -> None:

@@ -14,7 +14,7 @@ from tomocell.reporting.truth import (
     AMOUNT_TOLERANCE_PERCENT,
     REGISTRATION,
     REGISTRATION_TOLERANCE_VOXELS,
-    RESIDUE_TOLERANCE_PERCENT,
+    RESIDUE_PERCENT,
     THICKNESS,
     VOLUME,
     compare_with_truth,
@@ -34,8 +34,8 @@ PLACE = 70
 TITLES = {VOLUME: "Class volumes", THICKNESS: "Effective thicknesses"}
 LEAD = (
     f"This series is a phantom. Amounts within {AMOUNT_TOLERANCE_PERCENT:g} % of what was planted and registrations "
-    f"within {REGISTRATION_TOLERANCE_VOXELS:g} voxel are marked as good. Where little or nothing (none) was planted, "
-    f"the difference may be {RESIDUE_TOLERANCE_PERCENT:g} % of the most that was planted of that class in the series."
+    f"within {REGISTRATION_TOLERANCE_VOXELS:g} voxel are marked as good. A residue, less than {RESIDUE_PERCENT:g} % of "
+    "the most that its class had in the series, is shown without a mark, unless it is off by more than that."
 )
 
 
@@ -121,7 +121,7 @@ def _overview(title: str, rows: pd.DataFrame) -> Table:
 def _difference(row: Mapping[Hashable, Any]) -> Cell:
     percent = row["difference_percent"]
     text = f"{'+' if percent > 0 else ''}{fixed(percent, 1)}" if is_number(percent) else "none"
-    return Cell(text, "good" if row["is_within"] else "bad", is_number=True)
+    return Cell(text, _verdict_of(row), is_number=True)
 
 
 def _registration_table(rows: pd.DataFrame) -> Table:
@@ -136,8 +136,15 @@ def _registration_table(rows: pd.DataFrame) -> Table:
     return Table(caption, head, tuple(body))
 
 
+def _verdict_of(row: Mapping[Hashable, Any]) -> Verdict:
+    """Return no verdict for a residue that is not judged."""
+    if row["is_within"] is None or row["is_within"] != row["is_within"]:  # noqa: PLR0124 - not a number
+        return ""
+    return _verdict(bool(row["is_within"]))
+
+
 def _error(row: Mapping[Hashable, Any]) -> Cell:
-    return Cell(fixed(row["measured"], 3), "good" if row["is_within"] else "bad", is_number=True)
+    return Cell(fixed(row["measured"], 3), _verdict_of(row), is_number=True)
 
 
 def _full_table(title: str, rows: pd.DataFrame) -> Table:
@@ -165,9 +172,10 @@ def _figures(frame: pd.DataFrame) -> list[Figure]:
     amounts = frame[frame["quantity"] != REGISTRATION]
     figures = []
     if len(amounts):
-        good = int(amounts["is_within"].sum())
-        note = "amounts within tolerance"
-        figures.append(Figure("Against the truth", f"{good} of {len(amounts)}", note, _verdict(good == len(amounts))))
+        judged = amounts[amounts["is_within"].notna()]
+        good = int(judged["is_within"].astype(bool).sum())
+        note = f"amounts within {AMOUNT_TOLERANCE_PERCENT:g} %"
+        figures.append(Figure("Against the truth", f"{good} of {len(judged)}", note, _verdict(good == len(judged))))
     worst = frame[(frame["quantity"] == REGISTRATION) & (frame["name"] == "worst")]["measured"]
     if len(worst):
         error = float(worst.max())
