@@ -11,4 +11,5 @@ with logged(snakemake.log[0]):
         Path(snakemake.output.table).parents[1],
         [Sample.model_validate(row) for row in snakemake.params.samples],
         snakemake.wildcards.analysis,
+        registers=snakemake.params.registers,
     )

@@ -16,5 +16,6 @@ with logged(snakemake.log[0]):
         ConvertSettings.model_validate(snakemake.params.settings),
         Limits(snakemake.resources.mem_mb, snakemake.threads),
         dataset=snakemake.params.dataset,
+        raw_name=snakemake.params.raw_name,
         digest=snakemake.params.digest,
     )

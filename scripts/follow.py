@@ -13,4 +13,5 @@ with logged(snakemake.log[0]):
         [Sample.model_validate(row) for row in snakemake.params.samples],
         snakemake.wildcards.follower,
         settings_of_follower(snakemake.wildcards.follower, snakemake.params.settings),
+        registers=snakemake.params.registers,
     )

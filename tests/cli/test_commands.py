@@ -147,6 +147,17 @@ FAULTS = {
     "no model": (["infer", "nowhere", "{grey}", *EDGES], "model.json"),
     "two shapes": (["evaluate", "{labels}", "{small}", *CLASSES], "(12, 24, 28)"),
     "too little memory": (["convert", "{grey}", *EDGES, "--memory-mb", "200"], "at least"),
+    "grey, not labels, by porosity": (["measure", "porosity", "{grey}", *EDGES, *CLASSES], "uint16"),
+    "value without class": (
+        ["measure", "class_volumes", "{labels}", *EDGES, "--classes", "pore=0,solid=1"],
+        f"3 in {int((tiny_training.scan(0)[1] == 3).sum())} voxels",
+    ),
+    "class name": (["view", "{labels}", *EDGES, "--classes", "../evil=3"], "letters, digits"),
+    "setting twice": (
+        ["measure", "occupancy", "{labels}", *EDGES, *CLASSES, *["--set", "patches=3"] * 2],
+        "patches once",
+    ),
+    "class ignored": (["evaluate", "{labels}", "{labels}", *CLASSES, "--ignore-value", "3"], "class solid"),
     "no study": (["train", "none.yaml"], "none.yaml"),
 }
 
@@ -173,6 +184,46 @@ def test_bad_input_ends_with_status_2_and_its_reason(  # noqa: PLR0913, PLR0917 
     assert "Traceback" not in shown
     assert shown.count(word) <= 2
     assert not (tmp_path / "out").exists() or files(tmp_path / "out") == set()
+
+
+@pytest.mark.parametrize("limit", [("--threads", "0"), ("--threads", "-1"), ("--memory-mb", "0"), ("--threads", "two")])
+def test_limits_are_above_nought(labels: Path, limit: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run("measure", "class_volumes", labels, *EDGES, *CLASSES, "--out", "out", *limit)
+    assert ended.value.code == 2
+    assert f"{limit[0]}: found {limit[1]!r}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("below", ["", "below/deeper"])
+def test_a_file_is_no_folder(tmp_path: Path, labels: Path, below: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "taken").write_text("mine")
+    with pytest.raises(SystemExit) as ended:
+        run("view", labels, *EDGES, "--out", tmp_path / "taken" / below)
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert str(tmp_path / "taken") in told
+    assert "Traceback" not in told
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_the_folder_of_a_log_is_made(tmp_path: Path, labels: Path) -> None:
+    log = tmp_path / "logs" / "today" / "job.log"
+    run("evaluate", labels, labels, *CLASSES, "--out", tmp_path / "out", "--log", log)
+    assert "accuracy 1.0" in log.read_text()
+
+
+def test_only_the_first_rank_writes_the_log(
+    tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "job.log"
+    log.write_text("first rank")
+    monkeypatch.setenv("RANK", "1")
+    run("view", labels, *EDGES, "--out", tmp_path / "out", "--log", log)
+    assert log.read_text() == "first rank"
+    assert "labels.png" in capsys.readouterr().err
+    monkeypatch.setenv("RANK", "0")
+    run("view", labels, *EDGES, "--out", tmp_path / "out", "--log", log)
+    assert "labels.png" in log.read_text()
 
 
 def test_a_log_takes_the_lines_and_the_terminal_the_reason(

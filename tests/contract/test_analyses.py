@@ -36,7 +36,7 @@ NAMES = discovery.names_offering(PACKAGE, "measure")
 UNITS = ("um", "um2", "um3", "per_um", "per_mm3", "percent", "degrees", "mah", "ma", "min", "voxels")
 # Numbers without a unit: counts, shares from 0 to 1, and what has none by nature.
 BARE = re.compile(
-    r"count|at_edge|removed_|porosity|density|fraction|sphericity|tortuosity|diffusivity|coefficient|label"
+    r"count|at_edge|removed_|porosity|profile|density|fraction|sphericity|tortuosity|diffusivity|coefficient|label"
 )
 CORES = [(13, 10, 11), (4, 5, 11), (3, 10, 4), (1, 3, 2)]
 
@@ -102,8 +102,9 @@ def test_keys_tell_their_units_and_values_are_plain(name: str) -> None:
     result = result_of(name, specimen())
     assert result.scalars
     for key, value in result.scalars.items():
-        assert isinstance(value, float | int | str | bool | None), key
-        assert not hasattr(value, "dtype"), f"{key} is a numpy scalar"
+        for entry in value if isinstance(value, list) else [value]:
+            assert isinstance(entry, float | int | str | bool | None), key
+            assert not hasattr(entry, "dtype"), f"{key} is a numpy scalar"
         assert key.endswith(UNITS) or BARE.search(key), f"{key}: no unit"
         if "_uncertainty" in key and value is not None:
             assert value >= 0
@@ -147,6 +148,24 @@ def test_a_volume_without_classes_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_grey_values_are_no_labels(name: str) -> None:
+    volume = ArrayVolume(specimen().astype(np.uint16), SIZE, CLASSES)
+    with pytest.raises(BadInput, match="uint16"):
+        module_of(name).measure(volume, settings_of(name), Limits())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_value_without_a_class_is_named_instead_of_left_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for chooser in (runner, labelling):
+        monkeypatch.setattr(chooser, "choose_core", lambda *_: CORES[1])
+    voxels = specimen()
+    voxels[:, -1, -1] = 255
+    told = "255" if name == "objects" else "255 in 13 voxels"  # objects are told by the block that holds the value
+    with pytest.raises(BadInput, match=told):
+        result_of(name, voxels)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_the_files_are_those_of_the_contract(name: str, tmp_path: Path) -> None:
     volume = ArrayVolume(specimen(), SIZE, CLASSES)
     measure(name, volume, settings_of(name), tmp_path, Limits(), digest="abc", csv=True)
@@ -158,6 +177,7 @@ def test_the_files_are_those_of_the_contract(name: str, tmp_path: Path) -> None:
     assert found == expected
     record = read_json(tmp_path / f"{name}.json")
     told = record.pop("provenance")
+    assert {f"maps/{file}" for file in record.pop("maps", [])} == {file for file in found if file.startswith("maps/")}
     assert record == {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in result.scalars.items()}
     assert (told["code_digest"], told["settings"]) == ("abc", settings_of(name).model_dump(mode="json"))
 
@@ -166,3 +186,34 @@ def test_a_table_that_is_no_longer_made_does_not_linger(tmp_path: Path) -> None:
     write_result(tmp_path, "x", Result({"count": 1}, table=pd.DataFrame({"label": [1]})), {}, csv=True)
     write_result(tmp_path, "x", Result({"count": 1}), {})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.json"]
+
+
+def maps(*names: str) -> Result:
+    return Result({"count": 1}, maps={name: Map(np.eye(3), (1.0, 1.0), "um") for name in names})
+
+
+def test_maps_that_are_no_longer_made_do_not_linger_and_those_of_others_stay(tmp_path: Path) -> None:
+    write_result(tmp_path, "other", maps("b_um"), {})
+    write_result(tmp_path, "x", maps("a_um", "c_um"), {})
+    write_result(tmp_path, "x", maps("c_um"), {})
+    assert sorted(path.name for path in (tmp_path / "maps").glob("*.tif")) == ["b_um.tif", "c_um.tif"]
+    assert read_json(tmp_path / "x.json")["maps"] == ["c_um.tif", "c_um.png"]
+    write_result(tmp_path, "x", maps(), {})
+    assert sorted(path.name for path in (tmp_path / "maps").iterdir()) == ["b_um.png", "b_um.tif"]
+
+
+@pytest.mark.parametrize("record", ["{", "[1]", '{"maps": 3}', '{"maps": ["../precious.tif", 4, "/precious.tif"]}'])
+def test_an_odd_record_makes_nothing_else_vanish(tmp_path: Path, record: str) -> None:
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "precious.tif").write_text("")
+    (tmp_path / "x.json").write_text(record)
+    write_result(tmp_path, "x", maps(), {})
+    assert (tmp_path / "precious.tif").is_file()
+
+
+@pytest.mark.parametrize("name", ["../evil_um", "/evil_um", "a/b_um", ""])
+def test_a_map_cannot_leave_its_folder(tmp_path: Path, name: str) -> None:
+    write_result(tmp_path, "x", Result({"count": 1}), {})
+    with pytest.raises(BadInput, match="letters, digits"):
+        write_result(tmp_path / "x", "x", maps(name), {})
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["x.json"]

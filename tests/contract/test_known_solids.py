@@ -82,6 +82,7 @@ def test_a_box_of_pores() -> None:
         rows = table[table["axis"] == name]
         np.testing.assert_allclose(rows["position_um"], np.arange(SHAPE[axis]) * edge)
         np.testing.assert_allclose(rows["porosity"], BOX.mean(tuple(i for i in range(3) if i != axis)))
+        assert found.scalars[f"profile_{name}"] == rows["porosity"].tolist()
     # Each octant's share, by hand.
     shares = [part.mean() for part in octants(BOX)]
     assert found.scalars["porosity_uncertainty"] == pytest.approx(np.std(shares, ddof=1) / 8**0.5)
@@ -110,6 +111,10 @@ def test_volumes_and_porosity_do_not_depend_on_the_order_of_axes(order: tuple[in
     turned, size = random.transpose(order), tuple(SIZE[axis] for axis in order)
     for module, chosen in ((class_volumes, {}), (porosity, {"pore": "solid"})):
         one, other = scalars(module, random, **chosen), scalars(module, turned, size, **chosen)
+        for axis, source in enumerate(order):
+            if module is porosity:
+                assert other.pop(f"profile_{'zyx'[axis]}") == pytest.approx(one[f"profile_{'zyx'[source]}"])
+        one = {key: value for key, value in one.items() if not isinstance(value, list)}
         assert other == pytest.approx(one, rel=1e-12)
 
 

@@ -11,7 +11,7 @@ import torch
 
 from support.tiny_model import NETWORK, save_tiny
 from tomocell.errors import BadInput
-from tomocell.models.saved import CARD, WEIGHTS, load_model
+from tomocell.models.saved import CARD, WEIGHTS, load_model, read_card
 from tomocell.settings import discovery
 from tomocell.settings.base import Frozen
 
@@ -77,3 +77,12 @@ def test_normalisation_may_be_told(tmp_path: Path) -> None:
     kinds = {type(module) for module in load_model(tmp_path)[0].modules()}
     assert torch.nn.BatchNorm2d in kinds
     assert torch.nn.InstanceNorm2d not in kinds
+
+
+def test_a_card_keeps_metrics_that_are_missing_but_no_wrong_numbers(tmp_path: Path) -> None:
+    save_tiny(tmp_path, metrics={"accuracy": None, "classes": {"solid": {"recall": None}}})
+    assert read_card(tmp_path).metrics == {"accuracy": None, "classes": {"solid": {"recall": None}}}
+    path = tmp_path / CARD
+    path.write_text(path.read_text().replace('"sd": 12.0', '"sd": NaN'))
+    with pytest.raises(BadInput, match=r"normalisation\.sd.*finite"):
+        read_card(tmp_path)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 
 from objects.solids import NEIGHBOURS, by_scipy, class_volumes, connectivities, cores, volume
 from tomocell.blocks import Limits
+from tomocell.blocks.plan import INTERPRETER_MB
 from tomocell.errors import BadInput
 from tomocell.objects.labelling import LARGEST_CORE, Target, cut_for
 from tomocell.objects.numbering import label_blocks

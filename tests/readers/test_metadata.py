@@ -156,6 +156,30 @@ def test_axes_in_another_order(tmp_path: Path) -> None:
     np.testing.assert_array_equal(volume.read(region), VOXELS[region])
 
 
+def test_foreign_names_of_classes_cannot_leave_the_folder(tmp_path: Path) -> None:
+    attributes = ome_attributes("0.5", "zyx", [1.0, 1.0, 1.0])
+    names = {0: "a b", 1: "../../evil", 2: "a_b", 3: "a_b_2", 4: "\u00e9\n", 1000: "cell"}
+    attributes["ome"]["image-label"] = {
+        "properties": [{"label-value": value, "name": name} for value, name in names.items()]
+    }
+    zarr.create_group(tmp_path / "v.zarr", attributes=attributes).create_array("s0", data=VOXELS)
+    found = open_source(tmp_path / "v.zarr").classes
+    assert [member.value for member in found] == [0, 1, 2, 3, 4]  # no voxel of a label volume has the value 1000
+    assert found.names == ("a_b", "______evil", "a_b_2", "a_b_2_3", "__")
+
+
+@pytest.mark.parametrize("name", ["", "../../../evil", "a/b", "a.b", "a b", "solid\n", "\u00e9"])
+def test_a_class_whose_name_cannot_be_that_of_a_file_is_refused(name: str) -> None:
+    with pytest.raises(BadInput, match="letters, digits"):
+        VoxelClass(name, 1)
+
+
+@pytest.mark.parametrize("value", [-1, 256])
+def test_a_class_whose_value_no_label_has_is_refused(value: int) -> None:
+    with pytest.raises(BadInput, match="from 0 to 255"):
+        VoxelClass("solid", value)
+
+
 def test_classes_of_an_image_label(tmp_path: Path) -> None:
     attributes = ome_attributes("0.5", "zyx", [1.0, 1.0, 1.0])
     attributes["ome"]["image-label"] = {

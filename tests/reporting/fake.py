@@ -44,6 +44,7 @@ def make_project(folder: Path, steps: int = 5, **changes: Any) -> Project:
         "description": "A symmetric lithium cell over one full cycle of plating and stripping, scanned in every rest.",
         "samples": "samples.tsv",
         "scan": {"voxel_size_um": [VOXEL_UM] * 3},
+        "registration": {},
         "classes": [*classes, {"name": "film", "value": 7}, {"name": "electrode", "value": 8}],
         "model": {"name": "unet", "classes": ["background", "dendrite", "pit", "film", "electrode"]},
         "measure": {"class_volumes": {}, "effective_thickness": {}, "occupancy": {}, "bubbles": {}, "porosity": {}},
@@ -269,11 +270,15 @@ def write_model(project: Project, results: Path) -> None:
 
 
 def write_maps(project: Project, results: Path) -> None:
+    """Write maps, and list them in the records of occupancy."""
     for step, phases in states(project).items():
         for value, name in ((3, "deposited"), (1, "dendrite")):
             counts = (phases == value).sum(axis=0)
             content = Map((counts * VOXEL_UM).astype(np.float32), (VOXEL_UM, VOXEL_UM), "um")
             write_map(results / SERIES / step / "maps" / f"{name}_thickness_um.tif", f"{name}_thickness_um", content)
+        path = results / SERIES / step / "occupancy.json"
+        record = json.loads(path.read_text()) if path.is_file() else {}
+        write_json(path, record | {"maps": ["deposited_thickness_um.png", "dendrite_thickness_um.png"]})
 
 
 def write_truth(project: Project, results: Path) -> None:

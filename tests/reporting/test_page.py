@@ -10,6 +10,7 @@ from reporting import fake
 from tomocell.errors import BadInput
 from tomocell.reporting import assets
 from tomocell.reporting.page import build_report, build_sections
+from tomocell.reporting.sections.appendix import _manifests
 from tomocell.reporting.sources import Source
 from tomocell.settings.load import Project
 from tomocell.settings.samples import SampleSheet
@@ -24,7 +25,7 @@ SECTIONS = {
     "records": {f"analysis-{name}" for name in ("class_volumes", "effective_thickness", "occupancy", "bubbles")}
     | {"analysis-porosity", "analysis-faraday"},
     "model": {"model"},
-    "maps": {"maps"},
+    "maps": {"maps", "analysis-occupancy"},
 }
 HOSTILE = "<script>document.title='owned'</script>"
 MOST_BYTES = 20_000_000
@@ -141,6 +142,39 @@ def test_a_table_that_the_study_does_not_name_is_mentioned_and_not_shown(tmp_pat
     assert "not shown: stale" in page
 
 
+def test_what_a_study_without_registration_left_is_not_shown(tmp_path: Path) -> None:
+    project = fake.make_project(tmp_path, 3, registration=None)
+    fake.fill(project, tmp_path, only=("stores", "registration"))
+    page = build_report(project, fake.SERIES, tmp_path)
+    assert section_ids(page) == ALWAYS | {"slices"}
+    assert "Grey values" not in page
+    kinds = {row[1].text for row in _manifests(Source(project, fake.SERIES, tmp_path)).rows}
+    assert kinds == {"phases"}
+
+
+def test_maps_that_no_record_of_the_study_lists_are_not_shown(tmp_path: Path) -> None:
+    project = fake.make_project(tmp_path, 3)
+    fake.fill(project, tmp_path, only=("maps",))
+    maps = Source(project, fake.SERIES, tmp_path).maps()
+    assert sorted(maps) == ["dendrite_thickness_um", "deposited_thickness_um"]
+    assert all(list(steps) == ["t00", "t01", "t02"] for steps in maps.values())
+    fake.write_json(tmp_path / fake.SERIES / "t01" / "occupancy.json", {"maps": ["deposited_thickness_um.png"]})
+    maps = Source(project, fake.SERIES, tmp_path).maps()
+    assert list(maps["dendrite_thickness_um"]) == ["t00", "t02"]
+    without = fake.make_project(tmp_path, 3, measure={"class_volumes": {}})
+    assert Source(without, fake.SERIES, tmp_path).maps() == {}
+
+
+def test_profiles_of_a_record_are_no_numbers_over_time(tmp_path: Path) -> None:
+    project = fake.make_project(tmp_path, 3)
+    for index, step in enumerate(project.sheet.timesteps(fake.SERIES)):
+        record = {"porosity": 0.4 + 0.1 * index, "profile_z": [0.1, 0.2], "maps": ["x.png"]}
+        fake.write_json(tmp_path / fake.SERIES / step / "porosity.json", record)
+    page = build_report(project, fake.SERIES, tmp_path)
+    assert section_ids(page) == ALWAYS | {"analysis-porosity"}
+    assert "Profile z" not in page
+
+
 def test_one_volume_without_time_is_a_page_of_numbers(tmp_path: Path) -> None:
     project = fake.make_project(tmp_path, 3)
     sample = project.sheet.samples[0].model_copy(update={"time_min": None, "state": None, "current_ma": None})
@@ -179,6 +213,8 @@ def write_hostile_results(project: Project, results: Path) -> None:
         )
         fake.write_json(folder / "registration.json", {"correlation_after": 0.9, HOSTILE: 3.0})
         (folder / "maps" / "dendrite_thickness_um.png").rename(folder / "maps" / "<b onclick=x>.png")
+        listed = ["<b onclick=x>.png", "../../x.png", HOSTILE, 3]
+        fake.write_json(folder / f"{HOSTILE[:8]}.json", {"length_um": 1.0, "maps": listed})
     card: dict[str, Any] = {"name": HOSTILE, "classes": [HOSTILE], "metrics": {"classes": {HOSTILE: {"iou": 0.5}}}}
     fake.write_json(results / "models/unet/model.json", card | {"training": {"entries": [{HOSTILE: {HOSTILE: 1}}]}})
     (results / "models/unet/history.csv").write_text(f'epoch,"{HOSTILE}_loss"\n1,2\n2,1\n')

@@ -9,6 +9,7 @@ import yaml
 
 from support.studies import HEADER, ROWS, model_section, threshold_study, write_study
 from tomocell.errors import BadInput
+from tomocell.refinement.settings import RefineSettings
 from tomocell.settings.load import load_project
 
 if TYPE_CHECKING:
@@ -60,10 +61,6 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], tuple[str, ...]]] = 
         lambda s: s["measure"]["porosity"].update(pore="por"),
         ("porosity", "'por'", "pore, solid"),
     ),
-    "misspelt class of a series analysis": (
-        lambda s: s.update(series={"faraday": {"active_area_cm2": 1, "current_min": 1, "plated": ["lithium"]}}),
-        ("faraday", "'lithium'", "pore, solid"),
-    ),
     "porous neither": (lambda s: s["threshold"].update(porous="void"), ("threshold", "void", "pore or solid")),
     "even median": (lambda s: s["threshold"].update(median_voxels=4), ("median_voxels", "4", "odd")),
     "both segmenters": (lambda s: s.update(model=model_section()), ("exactly one of 'threshold' and 'model'",)),
@@ -88,7 +85,52 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], tuple[str, ...]]] = 
         ("measure.porosity, por", "known"),
     ),
     "unknown series analysis": (lambda s: s.update(series={"farady": {}}), ("series", "farady", "faraday")),
+    "size that is no number": (lambda s: s["scan"].update(gigavoxels=float("nan")), ("gigavoxels", "nan", "finite")),
+    "endless size": (lambda s: s["scan"].update(gigavoxels=float("inf")), ("gigavoxels", "inf", "finite")),
+    "ignore value of a class": (
+        lambda s: s.update(annotate={"ignore_value": 0}),
+        ("'annotate.ignore_value' 0", "class pore", "a value of no class"),
+    ),
+    "small objects of a class that is not labelled": (
+        lambda s: (
+            s["classes"].append({"name": "wall", "value": 2}),
+            s.update(refine={"small_objects": {"wall": {"least_voxels": 2, "becomes": "pore"}}}),
+        ),
+        ("refine.small_objects", "names wall", "the segmenter writes: pore, solid"),
+    ),
+    "split of a class that is not labelled": (
+        lambda s: (
+            s["classes"].append({"name": "wall", "value": 2}),
+            s.update(refine={"split": {"wall": {"before": "pore", "after": "solid"}}}),
+        ),
+        ("refine.split", "names wall", "the segmenter writes: pore, solid"),
+    ),
+    "results above": (lambda s: s.update(results="../out"), ("results", "'../out'", "without a part '..'")),
+    "results above, inside": (lambda s: s.update(results="/data/../out"), ("results", "without a part '..'")),
+    "results with a space": (lambda s: s.update(results="my results"), ("results", "'my results'", "letters, digits")),
+    "results with a command": (lambda s: s.update(results="out;ls"), ("results", "'out;ls'", "letters, digits")),
 }
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("/scratch/me/run-1.2", "/scratch/me/run-1.2"), ("./out//a/", "out/a"), ("a..b", "a..b")]
+)
+def test_where_results_may_be(tmp_path: Path, given: str, kept: str) -> None:
+    assert load_project(write_study(tmp_path, threshold_study() | {"results": given})).study.results == kept
+
+
+def test_what_small_objects_become_is_a_phase() -> None:
+    refine = RefineSettings.model_validate(
+        {
+            "small_objects": {"pit": {"least_voxels": 2, "becomes": "wall"}},
+            "split": {"film": {"before": "near", "after": "far"}},
+        }
+    )
+    assert refine.names_after(("pit", "film")) == ("pit", "near", "far", "wall")
+    assert refine.names_after(("film",)) == ("near", "far")
+    becomes_split = {"pit": {"least_voxels": 2, "becomes": "film"}}
+    split = RefineSettings.model_validate(refine.model_dump() | {"small_objects": becomes_split})
+    assert split.names_after(("pit", "film")) == ("pit", "near", "far")
 
 
 @pytest.mark.parametrize(("change", "words"), FAULTS.values(), ids=FAULTS.keys())
@@ -119,6 +161,17 @@ def test_a_fault_of_the_model(tmp_path: Path, change: dict[str, Any], words: tup
     require_words(told(path), str(path), *words)
 
 
+def test_timesteps_that_judge_are_labelled(tmp_path: Path) -> None:
+    study = threshold_study()
+    del study["threshold"]
+    rows = (ROWS[0], ROWS[1] + "t1.labels.tif")
+    judging = {"model": model_section() | {"train": {"validation": ["t0", "t9"]}}}
+    path = write_study(tmp_path, study | judging, rows)
+    require_words(told(path), str(path), "model.train.validation", "['t9']", "cell/t0, cell/t1")
+    judging["model"]["train"]["validation"] = ["t0", "cell/t1"]
+    require_words(told(write_study(tmp_path, study | judging, rows)), "model.train.validation", "left to train on")
+
+
 def test_a_model_needs_labels(tmp_path: Path) -> None:
     study = threshold_study()
     del study["threshold"]
@@ -136,6 +189,11 @@ SHEETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "negative time": (("cell\tt0\tt0.tif\t-1\t\t",), ("row 2, time_min", "'-1'", "greater than or equal to 0")),
     "no path": (("cell\tt0\t\t0\t\t",), ("row 2, path", "nothing", "a value")),
     "too many cells": (("cell\tt0\tt0.tif\t0\t\t\tmore",), ("row 2", "7 cells", "6")),
+    "time that is no number": (("cell\tt0\tt0.tif\tnan\t\t",), ("row 2, time_min", "'nan'", "finite")),
+    "rows out of order": (
+        (ROWS[1], "other\tt0\tt0.tif\t5\t\t", ROWS[0]),
+        ("row 4", "cell at 0.0 min, after row 2 at 60.0 min", "sort the rows"),
+    ),
     "no rows": ((), ("1 lines", "at least one row")),
 }
 
@@ -151,8 +209,10 @@ def test_a_fault_of_the_sheet(tmp_path: Path, rows: tuple[str, ...], words: tupl
     [
         (HEADER.replace("time_min", "time"), ("row 2, time", "known")),
         (HEADER.replace("labels", "path"), ("header", "path twice")),
+        (HEADER.replace("\t", "  "), ("header", "series  timestep", "tabs between them")),
+        (HEADER.replace("\t", ","), ("header", "series,timestep", "tabs between them")),
     ],
-    ids=["unknown column", "column twice"],
+    ids=["unknown column", "column twice", "spaces for tabs", "commas for tabs"],
 )
 def test_a_fault_of_the_header(tmp_path: Path, header: str, words: tuple[str, ...]) -> None:
     path = write_study(tmp_path, threshold_study(), (ROWS[0],), header)
@@ -168,6 +228,71 @@ def test_all_faults_of_study_and_sheet_are_told_at_once(tmp_path: Path) -> None:
     for part in ("row 2, series", "row 2, time_min", "row 3, path", "samples.tsv", "measure.occupancy, least_voxels"):
         assert part in where
     assert len(faults) == 6
+
+
+def test_a_row_with_too_many_cells_hides_no_other_fault(tmp_path: Path) -> None:
+    rows = ("cell\tt0\tt0.tif\t0\t\t\tmore", "cell\tt0\t\t60\t\t")
+    where = [fault.where for fault in told(write_study(tmp_path, threshold_study(), rows)).faults]
+    sheet = str(tmp_path / "samples.tsv")
+    assert where == [f"{sheet} row 2", f"{sheet} row 3, path", sheet]
+
+
+CHARGED = HEADER + "\tcurrent_ma"
+
+
+def charged_study() -> dict[str, Any]:
+    study = threshold_study()
+    study["measure"] = {"class_volumes": {}, "effective_thickness": {}}
+    study["series"] = {"faraday": {"active_area_cm2": 1, "current_min": 1, "plated": ["solid"]}}
+    return study
+
+
+def charged_rows(*currents: str) -> tuple[str, ...]:
+    first = tuple(f"{row}\t{current}" for row, current in zip(ROWS, currents, strict=True))
+    return (*first, "other\tt0\tt0.tif\t0\tfalse\t\t")
+
+
+def test_a_study_with_a_series_analysis_loads(tmp_path: Path) -> None:
+    assert load_project(write_study(tmp_path, charged_study(), charged_rows("", "0.5"), CHARGED)).study.series
+
+
+SERIES_FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], str, tuple[str, ...]]] = {
+    "misspelt class": (
+        lambda s: s["series"]["faraday"].update(plated=["lithium"]),
+        "0.5",
+        ("series.faraday", "'lithium'", "pore, solid"),
+    ),
+    "current of the second scan": (lambda _: None, "", ("series.faraday", "cell t1, current_ma", "nothing", "mA")),
+    "current that is no number": (lambda _: None, "nan", ("row 3, current_ma", "'nan'", "finite")),
+    "analysis that it reads": (
+        lambda s: s["measure"].pop("effective_thickness"),
+        "0.5",
+        ("series.faraday", "no effective_thickness in 'measure'", "which faraday reads"),
+    ),
+    "class whose volume is left out": (
+        lambda s: s["measure"].update(class_volumes={"without": ["solid"]}),
+        "0.5",
+        ("series.faraday, plated", "'solid'", "measure.class_volumes.without"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "current", "words"), SERIES_FAULTS.values(), ids=SERIES_FAULTS.keys())
+def test_a_fault_of_a_series_analysis(
+    tmp_path: Path, change: Callable[[dict[str, Any]], object], current: str, words: tuple[str, ...]
+) -> None:
+    study = charged_study()
+    change(study)
+    require_words(told(write_study(tmp_path, study, charged_rows("", current), CHARGED)), *words)
+
+
+def test_what_series_analyses_and_models_miss_is_told_with_the_rest(tmp_path: Path) -> None:
+    study = charged_study() | {"model": model_section() | {"train": {"validation": ["t9"]}}}
+    del study["threshold"]
+    study["measure"] = {"class_volumes": {"without": ["solid"]}, "porositty": {}}
+    text = str(told(write_study(tmp_path, study, charged_rows("", ""), CHARGED)))
+    for word in ("porositty", "effective_thickness", "class_volumes.without", "current_ma", "'t9'"):
+        assert word in text
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tomocell.errors import BadInput
 from tomocell.stages.evaluate import evaluate
 from tomocell.training.metrics import metrics_of
 from tomocell.volumes.tables import read_json
-from tomocell.volumes.volume import ArrayVolume, Classes
+from tomocell.volumes.volume import ArrayVolume, Classes, VoxelClass
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,6 +62,33 @@ def test_a_perfect_answer_and_a_class_that_never_occurs(tmp_path: Path) -> None:
     assert set(found["classes"]["empty"].values()) == {1.0}
     assert set(found["classes"]["grain"].values()) == {None}
     assert metrics_of(np.zeros((2, 2), np.int64), ("a", "b"))["accuracy"] is None
+
+
+def test_a_class_is_never_ignored(tmp_path: Path) -> None:
+    classes = Classes((VoxelClass("empty", 0), VoxelClass("solid", 255)))
+    truth = np.full(SHAPE, 255, np.uint8)
+    with pytest.raises(BadInput, match="class solid"):
+        record(tmp_path, truth, truth, classes)
+    sides = [ArrayVolume(truth, SIZE, classes, name) for name in ("labels", "truth")]
+    evaluate(sides[0], sides[1], tmp_path / "evaluation.json", -1, LIMITS)
+    assert read_json(tmp_path / "evaluation.json")["pixels"] == truth.size
+
+
+def test_annotations_name_the_voxels_that_nobody_labelled(tmp_path: Path) -> None:
+    labels, truth = volumes()
+    annotations = Classes((*CLASSES, VoxelClass("ignored", 255)))
+    assert record(tmp_path, labels, truth, annotations)["pixels"] == (truth != 255).sum()
+
+
+def test_one_name_means_one_value(tmp_path: Path) -> None:
+    labels, truth = volumes()
+    other = Classes((VoxelClass("empty", 0), VoxelClass("solid", 7), VoxelClass("grain", 1)))
+    with pytest.raises(BadInput, match=r"class solid.*found 7; expected 1"):
+        evaluate(
+            ArrayVolume(labels, SIZE, other, "labels"), ArrayVolume(truth, SIZE, CLASSES, "truth"),
+            tmp_path / "evaluation.json", 255, LIMITS,
+        )  # fmt: skip
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -42,6 +42,26 @@ def test_one_row_per_timestep_with_the_scalars_of_its_record(results: Path) -> N
     assert math.isnan(table["odd_um3"][0])
 
 
+def test_what_is_told_plane_by_plane_or_as_files_is_no_scalar(results: Path) -> None:
+    for sample in ROWS:
+        record = {"porosity": 0.5, "profile_z": [0.4, 0.6], "maps": ["a.png"], "part": {"x": [1], "y_um": 2.0}}
+        write_json(results / "cell" / sample.timestep / "porosity.json", record | {"provenance": {}})
+    collect(results, ROWS, "porosity")
+    table = pd.read_csv(results / "cell" / "porosity.csv")
+    assert list(table.columns) == ["timestep", "time_min", "state", "porosity", "part_y_um"]
+
+
+def test_a_timestep_that_did_not_register_is_left_out_where_the_study_registers(results: Path) -> None:
+    write_json(results / "cell" / "t1" / "registration.json", {"registered": False})
+    settings = Settings(active_area_cm2=0.5, current_min=10, plated=("film",))
+    for registers, steps in ((True, ["t0"]), (False, ["t0", "t1"])):
+        collect(results, ROWS, "class_volumes", registers=registers)
+        assert list(pd.read_csv(results / "cell" / "class_volumes.csv")["timestep"]) == steps
+        follow(results, ROWS, "faraday", settings, registers=registers)
+        imaged = pd.read_csv(results / "cell" / "faraday.csv")["imaged_um3"]
+        assert imaged.notna().sum() == len(steps)
+
+
 def test_a_series_analysis_follows_the_records(results: Path) -> None:
     follow(results, ROWS, "faraday", Settings(active_area_cm2=0.5, current_min=10, plated=("film",)))
     table = pd.read_csv(results / "cell" / "faraday.csv")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from scipy.ndimage import affine_transform, gaussian_filter
+
 from tomocell.blocks import Limits
 from tomocell.errors import BadInput
 from tomocell.registration.settings import RegisterSettings
@@ -113,7 +114,11 @@ def test_another_sample_does_not_register(scans: tuple[ArrayVolume, ArrayVolume]
 
 def test_another_sample_can_be_flagged(scans: tuple[ArrayVolume, ArrayVolume], tmp_path: Path) -> None:
     stranger = ArrayVolume(np.rint(texture(2)).astype(np.uint16), SIZE, name="stranger")
-    record = run((scans[0], stranger), tmp_path, SETTINGS.model_copy(update={"on_failure": "flag"}))
+    record = run(
+        (scans[0], stranger),
+        tmp_path,
+        SETTINGS.model_copy(update={"on_failure": "flag", "subvolume_centres_voxels": ()}),
+    )
     assert record["registered"] is False
     assert record["reasons"]
 
@@ -121,7 +126,7 @@ def test_another_sample_can_be_flagged(scans: tuple[ArrayVolume, ArrayVolume], t
 @pytest.mark.parametrize(
     ("change", "part"),
     [
-        ({"roi_size_voxels": (50, 36, 33)}, "region of interest"),
+        ({"roi_size_voxels": (50, 36, 33)}, "roi_start_voxels"),
         ({"subvolume_centres_voxels": ((200, 30, 28),)}, "200"),
     ],
 )

@@ -13,6 +13,8 @@ from support.stores import LIMITS, make_store
 from tomocell.blocks import Limits, runner
 from tomocell.errors import BadInput
 from tomocell.labelling.settings import ThresholdSettings
+from tomocell.registration.settings import RegisterSettings
+from tomocell.stages.register import register
 from tomocell.stages.threshold import segment_by_threshold
 from tomocell.volumes.store import StoreVolume, open_store
 from tomocell.volumes.volume import Classes, VoxelClass, whole
@@ -101,6 +103,14 @@ def test_the_median_filter_does_not_see_the_blocks(tmp_path: Path, monkeypatch: 
     cut = segmented(tmp_path / "other", grey(), median_voxels=3)
     np.testing.assert_array_equal(is_bright(cut), is_bright(once))
     assert cut.manifest.notes == once.manifest.notes
+
+
+def test_a_registered_scan_is_segmented_like_any_other(tmp_path: Path) -> None:
+    volume = make_store(tmp_path / "volume.ome.zarr", grey())
+    register(volume, volume, tmp_path, RegisterSettings(), LIMITS)
+    settings = ThresholdSettings(dark="void", bright="matter")
+    segment_by_threshold(tmp_path / "registered.ome.zarr", tmp_path / "l.ome.zarr", CLASSES, settings, LIMITS)
+    np.testing.assert_array_equal(is_bright(open_store(tmp_path / "l.ome.zarr")), grey() > threshold_otsu(grey()))
 
 
 def test_a_single_grey_value_is_named(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from tomocell.errors import BadInput
 from tomocell.labelling.settings import IGNORE
 from tomocell.stages.training_set import assemble_training_set
 from tomocell.training.trainingset import read_training_set, split
+from tomocell.volumes.store import open_store
+from tomocell.volumes.volume import whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +57,27 @@ def test_the_set_holds_the_labelled_planes_and_the_grey_values_of_those_that_tra
     for seed, entry in enumerate(found.entries):
         labels = tiny_training.scan(seed)[1][:, entry.planes]
         assert entry.pixels == {"empty": (labels == 0).sum(), "solid": (labels == 3).sum()}
+
+
+@pytest.mark.parametrize("what", ["volume", "annotations"])
+def test_the_set_changes_with_the_content_of_a_store(tmp_path: Path, what: str) -> None:
+    model, keys = tiny_training.settings(), [("cell", name) for name in tiny_training.TIMESTEPS]
+    tiny_training.prepare(tmp_path, model)
+    before = read_training_set(tmp_path / "models" / "tiny" / "training_set.json")
+    store = open_store(tmp_path / "cell" / "t2" / f"{what}.ome.zarr")  # it only judges: its grey values are not counted
+    voxels = store.read(whole(store.shape))[::-1].copy()
+    make_store(store.path, voxels, classes=store.classes, notes=store.manifest.notes)
+    after = assemble_training_set(tmp_path, keys, "volume", model, IGNORE)
+    assert after.entries[:2] == before.entries[:2]
+    assert after.entries[2] != before.entries[2]
+    assert after.grey_mean == before.grey_mean
+
+
+def test_a_training_set_of_an_earlier_version_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "training_set.json"
+    path.write_text('{"entries": []}')
+    with pytest.raises(BadInput, match=r"training_set\.json.*grey_mean"):
+        read_training_set(path)
 
 
 def test_scans_of_two_voxel_sizes_are_named(tmp_path: Path) -> None:

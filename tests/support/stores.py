@@ -28,11 +28,11 @@ def make_store(
     notes: dict[str, Any] | None = None,
     **layout: Any,
 ) -> StoreVolume:
-    """Store ``voxels``, with the notes that a conversion leaves."""
+    """Store ``voxels``, with more ``notes`` than the store takes itself."""
     shape = (voxels.shape[0], voxels.shape[1], voxels.shape[2])
     with create_store(path, Layout(shape, voxels.dtype, size, classes, **layout), LIMITS) as writer:
         writer.write(whole(shape), voxels)
-        writer.notes.update(notes or {"least": float(voxels.min()), "greatest": float(voxels.max())})
+        writer.notes.update(notes or {})
     return open_store(path)
 
 

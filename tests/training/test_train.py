@@ -21,10 +21,18 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from support import tiny_training
 from tomocell.errors import BadInput
 from tomocell.models.saved import load_model, read_card
+from tomocell.settings import digest
+from tomocell.stages import train as stage
 from tomocell.training.learner import Learner
+from tomocell.training.modules import weights_digest
+from tomocell.training.patches import RandomPatches
+from tomocell.training.train import FINGERPRINT, fingerprint, forget_checkpoints
+from tomocell.volumes.volume import Classes, VoxelClass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tomocell.models.settings import ModelSettings
 
 MODEL = Path("models/tiny")
 FILES = ("model.safetensors", "model.json", "history.csv")
@@ -46,6 +54,14 @@ def schedule(results: Path) -> dict[str, Any]:
     """Return what the schedule of the learning rate had seen when the last checkpoint was written."""
     state: dict[str, Any] = torch.load(results / MODEL / "checkpoints" / "last.ckpt", weights_only=True)["plateau"]
     return state
+
+
+def run_but_for_the_end(results: Path, model: ModelSettings) -> None:
+    """Train as if killed when the model was saved, but its checkpoints not yet removed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage, "forget_checkpoints", lambda _: None)
+        tiny_training.run(results, model)
+    assert (results / MODEL / "checkpoints" / "last.ckpt").is_file()
 
 
 def environment() -> dict[str, str]:
@@ -72,7 +88,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def undisturbed(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     results = tmp_path_factory.mktemp("train") / "results"
     shutil.copytree(prepared, results)
-    tiny_training.run(results, tiny_training.settings(**LEARN))
+    run_but_for_the_end(results, tiny_training.settings(**LEARN))
     return results
 
 
@@ -101,7 +117,7 @@ def test_the_seed_alone_decides_the_weights(undisturbed: Path, results: Path) ->
     tiny_training.run(results, tiny_training.settings(**LEARN))
     assert files(results) == files(undisturbed)
     other = results.parent / "other"
-    shutil.copytree(results, other, ignore=shutil.ignore_patterns("checkpoints"))
+    shutil.copytree(results, other)
     tiny_training.run(other, tiny_training.settings(**(LEARN | {"seed": 7, "epochs": 1})))
     assert history(other)["train_loss"][0] != history(undisturbed)["train_loss"][0]
 
@@ -133,7 +149,7 @@ def test_stopped_at_a_checkpoint_it_goes_on_as_if_not(
         with pytest.raises(Killed):
             tiny_training.run(results, model)
     assert not (results / MODEL / "model.json").exists()
-    tiny_training.run(results, model)
+    run_but_for_the_end(results, model)
     assert files(results) == files(undisturbed)
     assert schedule(results) == schedule(undisturbed)
 
@@ -155,7 +171,7 @@ def test_killed_for_good_it_goes_on_as_if_not(undisturbed: Path, results: Path) 
 
 def test_patience_that_ran_out_before_a_kill_has_still_run_out(results: Path) -> None:
     model = tiny_training.settings(epochs=9, learning_rate=1e-12, patience_epochs=1)
-    tiny_training.run(results, model)
+    run_but_for_the_end(results, model)
     first = files(results)
     assert len(history(results)["epoch"]) == 2
     for name in FILES:
@@ -165,10 +181,105 @@ def test_patience_that_ran_out_before_a_kill_has_still_run_out(results: Path) ->
 
 
 def test_checkpoints_of_another_training_are_not_gone_on_from(results: Path) -> None:
-    tiny_training.run(results, tiny_training.settings(**(LEARN | {"epochs": 1})))
+    run_but_for_the_end(results, tiny_training.settings(**(LEARN | {"epochs": 1})))
     tiny_training.run(results, tiny_training.settings(epochs=1, seed=5))
     assert history(results)["epoch"] == [0.0]
     assert json.loads((results / MODEL / "model.json").read_text())["training"]["settings"]["seed"] == 5
+
+
+def drawn(results: Path, model: ModelSettings) -> int:
+    """Train; return from how many patches it learned."""
+    count = 0
+    draw = RandomPatches.__getitem__
+
+    def counting(self: RandomPatches, index: int) -> Any:
+        nonlocal count
+        count += 1
+        return draw(self, index)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RandomPatches, "__getitem__", counting)
+        tiny_training.run(results, model)
+    return count
+
+
+def test_a_training_that_is_over_leaves_no_checkpoints_and_can_be_asked_for_again(results: Path) -> None:
+    model = tiny_training.settings(epochs=1)
+    once = drawn(results, model)
+    assert once > 0
+    assert not (results / MODEL / "checkpoints").exists()
+    assert drawn(results, model) == once
+
+
+def test_killed_when_the_model_was_saved_it_has_nothing_left_to_learn(undisturbed: Path, results: Path) -> None:
+    model = tiny_training.settings(**LEARN)
+    run_but_for_the_end(results, model)
+    assert drawn(results, model) == 0
+    assert files(results) == files(undisturbed)
+    assert not (results / MODEL / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("left", ["best.ckpt", "last.ckpt"])
+def test_killed_while_checkpoints_are_removed_it_trains_anew(
+    undisturbed: Path, results: Path, left: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopping(folder: Path, **_: Any) -> None:
+        for path in folder.iterdir():
+            if path.name not in (left, FINGERPRINT):
+                path.unlink()
+        raise Killed
+
+    model = tiny_training.settings(**LEARN)
+    run_but_for_the_end(results, model)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", stopping)
+        with pytest.raises(Killed):
+            forget_checkpoints(results / MODEL / "checkpoints")
+    tiny_training.run(results, model)
+    assert files(results) == files(undisturbed)
+
+
+def test_data_classes_settings_and_code_make_another_training(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tomocell.training.trainingset import read_training_set
+
+    data, model = read_training_set(prepared / MODEL / "training_set.json"), tiny_training.settings(**LEARN)
+    classes = tiny_training.CLASSES
+    first, *rest = data.entries
+    relabelled = first.model_copy(update={"annotations_checksum": "other"})
+    rescanned = first.model_copy(update={"grey_checksum": "other"})
+    renamed, revalued = (
+        Classes((VoxelClass(*member, "#000000"), classes.members[1])) for member in (("void", 0), ("empty", 1))
+    )
+    marks = [
+        fingerprint(data, model, classes),
+        fingerprint(data.model_copy(update={"entries": (relabelled, *rest)}), model, classes),
+        fingerprint(data.model_copy(update={"entries": (rescanned, *rest)}), model, classes),
+        fingerprint(data, tiny_training.settings(**(LEARN | {"seed": 9})), classes),
+        fingerprint(data, model, renamed),
+        fingerprint(data, model, revalued),
+    ]
+    painted = Classes((VoxelClass("empty", 0, "#123456"), classes.members[1]))
+    assert fingerprint(data, model, painted) == marks[0]
+    monkeypatch.setattr(digest, "_fingerprint", lambda module: f"changed {module}")
+    marks.append(fingerprint(data, model, classes))
+    assert len(set(marks)) == len(marks)
+
+
+def test_what_weights_depend_on_is_there_and_told_without_torch() -> None:
+    code = (
+        "import sys, tomocell.training.modules as m; print(m.weights_digest('residual_unet'), 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [weights_digest("residual_unet"), "False"]
+
+
+def test_what_is_not_labelled_does_not_train_be_its_value_that_of_a_class(results: Path) -> None:
+    from tomocell.training.patches import PlaneReader
+    from tomocell.training.trainingset import read_training_set
+
+    data = read_training_set(results / MODEL / "training_set.json").model_copy(update={"ignore_value": 0})
+    _, target = PlaneReader(results, data, tiny_training.CLASSES).read(data.entries[0], data.entries[0].planes[0])
+    assert set(np.unique(target)) == {-1, 1}
 
 
 @pytest.mark.parametrize(

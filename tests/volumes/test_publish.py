@@ -89,6 +89,22 @@ def test_of_two_writers_the_one_that_was_believed_dead_fails_and_the_other_stand
     assert names(tmp_path) == ["volume.ome.zarr"]
 
 
+def test_a_writer_whose_folder_was_swept_and_made_again_takes_nobodys_place(tmp_path: Path) -> None:
+    path = tmp_path / "volume.ome.zarr"
+
+    def two_writers() -> None:
+        with atomic_directory(path) as slow:
+            with atomic_directory(path) as quick:
+                (quick / "shard").write_text("quick")
+            slow.mkdir()  # as zarr does
+            (slow / "shard").write_text("slow")
+
+    with pytest.raises(BadInput, match="another writer took over"):
+        two_writers()
+    assert (path / "shard").read_text() == "quick"
+    assert names(tmp_path) == ["volume.ome.zarr"]
+
+
 @pytest.mark.parametrize(
     "error",
     [

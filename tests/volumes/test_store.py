@@ -137,6 +137,54 @@ def test_coarser_labels_never_invent_a_class(shape: tuple[int, int, int], values
         assert coarse[place] == counts.argmax()  # the most frequent, the smaller on a tie
 
 
+def test_a_writer_that_was_believed_dead_harms_nothing_that_another_finished(tmp_path: Path) -> None:
+    path = tmp_path / "v.ome.zarr"
+    late, good = np.full((16, 8, 8), 7, np.uint16), noise((16, 8, 8))
+    small: dict[str, Any] = {"chunk": (8, 8, 8), "shard": (8, 8, 8)}
+    writing = create_store(path, Layout((16, 8, 8), late.dtype, SIZE, **small), LIMITS)
+    zombie = writing.__enter__()
+    zombie.write((slice(0, 8), slice(0, 8), slice(0, 8)), late[:8])
+    make_store(path, good, **small)
+    finished = tree(tmp_path)
+    zombie.write((slice(8, 16), slice(0, 8), slice(0, 8)), late[8:])
+    assert tree(tmp_path) != finished  # its folder is there again
+    with pytest.raises(BadInput, match="another writer took over"):
+        writing.__exit__(None, None, None)
+    assert tree(tmp_path) == finished
+    np.testing.assert_array_equal(open_store(path).read(whole((16, 8, 8))), good)
+
+
+def test_a_store_that_lost_its_metadata_takes_nobodys_place(tmp_path: Path) -> None:
+    path = tmp_path / "v.ome.zarr"
+    make_store(path, noise((4, 5, 6)))
+    finished = tree(tmp_path)
+    writing = create_store(path, Layout((4, 5, 6), np.dtype(np.uint16), SIZE), LIMITS)
+    writing.__enter__().write(whole((4, 5, 6)), noise((4, 5, 6)))
+    next(tmp_path.glob("*.partial/0/zarr.json")).unlink()
+    with pytest.raises(BadInput, match=r"0/zarr\.json"):
+        writing.__exit__(None, None, None)
+    assert tree(tmp_path) == finished
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "int16", "float32"])
+def test_a_grey_store_notes_the_range_of_what_was_written(tmp_path: Path, dtype: str) -> None:
+    voxels = noise((9, 10, 11), dtype) - np.array(1 if dtype != "uint16" else 0, dtype)
+    path = tmp_path / "v.ome.zarr"
+    layout = Layout((9, 10, 11), voxels.dtype, SIZE, None, (4, 4, 4), (4, 4, 4))
+    with create_store(path, layout, Limits(2048, 3)) as writer:
+        transform_volume(lambda v, _: v, ArrayVolume(voxels, SIZE), writer, Need(), Limits(2048, 3))
+        writer.notes.update(more=1)
+    notes = open_store(path).manifest.notes
+    assert notes == {"least": float(voxels.min()), "greatest": float(voxels.max()), "more": 1}
+
+
+def test_a_label_store_notes_no_range(tmp_path: Path) -> None:
+    layout = Layout((4, 5, 6), np.dtype(np.uint8), SIZE, CLASSES)
+    with create_store(tmp_path / "v.ome.zarr", layout, LIMITS) as writer:
+        writer.write(whole((4, 5, 6)), np.ones((4, 5, 6), np.uint8))
+    assert open_store(tmp_path / "v.ome.zarr").manifest.notes == {}
+
+
 def test_an_old_manifest_never_vouches_for_a_new_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "v.ome.zarr"
     make_store(path, noise((4, 5, 6)))

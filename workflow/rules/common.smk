@@ -15,10 +15,11 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 from tomocell.errors import BadInput
 from tomocell.reporting import assets
 from tomocell.settings import discovery
-from tomocell.settings.digest import script_digest, shallow_digest
+from tomocell.settings.digest import script_digest
 from tomocell.settings.load import load_project
 from tomocell.settings.preflight import check_scans
 from tomocell.settings.variables import check_variables
+from tomocell.training.modules import weights_digest
 
 DEFAULT_STUDY = "config/lithium.yaml"
 
@@ -35,11 +36,6 @@ PROJECT = or_stop(load_project, Path(config.get("study", DEFAULT_STUDY)))
 STUDY, SHEET, RESULTS = PROJECT.study, PROJECT.sheet, PROJECT.study.results
 STEP = f"{RESULTS}/{{series}}/{{timestep}}"
 ENVIRONMENT = "../../envs/tomocell.yaml"
-# Only these change the weights; a change elsewhere must not cost days on GPUs.
-TRAINING = [
-    f"tomocell.training.{name}"
-    for name in ("learner", "loss", "patches", "shards", "train")
-]
 
 
 def profile_entries():
@@ -49,11 +45,9 @@ def profile_entries():
     return [entry for group in groups if group for entry in group.args]
 
 
-def is_converted(sample):
-    """Tell whether the raw file of `sample` has been converted: it may have been archived since."""
-    return Path(
-        f"{RESULTS}/{sample.series}/{sample.timestep}/volume.manifest.json"
-    ).is_file()
+def manifest_of(sample):
+    """Return where the manifest of a converted scan stands: its raw file may have been archived since."""
+    return Path(f"{RESULTS}/{sample.series}/{sample.timestep}/volume.manifest.json")
 
 
 def sample(wildcards):
@@ -101,4 +95,4 @@ def over_series(per_timestep):
 
 # Only the driver looks at the scans; the jobs it starts read the settings again but open nothing.
 if workflow.is_main_process:
-    or_stop(check_scans, PROJECT, is_converted)
+    or_stop(check_scans, PROJECT, manifest_of)

@@ -17,6 +17,7 @@ rule convert:
         mem_mb=2000,
         runtime=minutes(per_gigavoxel=2),
     params:
+        raw_name=lambda wildcards: sample(wildcards).path,
         dataset=lambda wildcards: sample(wildcards).dataset,
         voxel_size_um=lambda wildcards: PROJECT.voxel_size_um(sample(wildcards)),
         settings=STUDY.convert.model_dump(mode="json"),

@@ -19,6 +19,7 @@ rule collect:
         mem_mb=1000,
         runtime=5,
     params:
+        registers=STUDY.registration is not None,
         samples=lambda wildcards: [
             row.model_dump(mode="json") for row in SHEET.of(wildcards.series)
         ],
@@ -51,6 +52,7 @@ rule follow:
         mem_mb=1000,
         runtime=5,
     params:
+        registers=STUDY.registration is not None,
         samples=lambda wildcards: [
             row.model_dump(mode="json") for row in SHEET.of(wildcards.series)
         ],

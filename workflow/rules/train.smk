@@ -25,8 +25,7 @@ rule train:
     params:
         study=PROJECT.path,
         model=STUDY.model.model_dump(mode="json", exclude={"infer"}),
-        digest=STUDY.model
-        and shallow_digest(*TRAINING, f"tomocell.models.{STUDY.model.architecture}"),
+        digest=weights_digest(STUDY.model.architecture),
     shell:
         "python -m tomocell.training.launch --nodes {resources.nodes} --devices {resources.devices} "
         "--cpus {resources.cpus_per_task} --gres {resources.gres:q} "

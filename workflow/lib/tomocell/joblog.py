@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tomocell.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 @contextmanager
 def logged(path: Path | str | None = None) -> Iterator[None]:
-    """Log to ``path`` (or to the terminal); bad input ends the process with its message and no traceback."""
+    """Log to ``path`` (or to the terminal); bad input ends the process with its message and no traceback.
+
+    Of several ranks only the first has the file: the others would empty it.
+    """
+    path = path if os.environ.get("RANK", "0") == "0" else None
     with _root_writes_to(_handler(path)):
         try:
             yield
@@ -33,7 +38,10 @@ def logged(path: Path | str | None = None) -> Iterator[None]:
 
 
 def _handler(path: Path | str | None) -> logging.Handler:
-    handler = logging.StreamHandler() if path is None else logging.FileHandler(path, mode="w", encoding="utf-8")
+    handler: logging.Handler = logging.StreamHandler()
+    if path is not None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(path, mode="w", encoding="utf-8")
     handler.setFormatter(logging.Formatter(FORMAT))
     return handler
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tomocell.volumes.volume import Classes, Shape, Volume
 
 VALUES = 256
+PIECE = 1 << 20  # bincount makes eight bytes of each voxel that it is given
 # An interface is located no better than a voxel: uniform over its edge, standard deviation 1/sqrt(12) (GUM 4.3.7).
 INTERFACE_UNCERTAINTY_VOXELS = 12**-0.5
 
@@ -56,28 +57,68 @@ def require_classes(volume: Volume) -> Classes:
     return volume.classes
 
 
+def count_undeclared(voxels: NDArray[np.uint8], classes: Classes) -> NDArray[np.int64]:
+    """Return how often each value occurs that no class has, shape (256,); takes 2 bytes a voxel."""
+    is_strange = np.ones(VALUES, bool)
+    is_strange[[member.value for member in classes]] = False
+    strange = voxels[is_strange[voxels]]
+    counts = np.zeros(VALUES, np.int64)
+    for start in range(0, len(strange), PIECE):
+        counts += np.bincount(strange[start : start + PIECE], minlength=VALUES)
+    return counts
+
+
+def require_declared(volume: Volume, undeclared: NDArray[np.int64]) -> None:
+    """Check that nothing was counted of values that no class has: such voxels would be left out of every number.
+
+    Raises:
+        BadInput: If something was.
+    """
+    if undeclared.any():
+        found = ", ".join(f"{value} in {undeclared[value]} voxels" for value in np.flatnonzero(undeclared))
+        known = ", ".join(f"{member.name}={member.value}" for member in volume.classes)
+        remedy = "name the class of each value (--classes name=value,...), or correct the labels"
+        raise BadInput(Fault(volume.name, found, f"values of declared classes: {known}", remedy))
+
+
 def count_classes(volume: Volume, limits: Limits) -> ClassCounts:
-    """Count voxels and faces of every value, block by block; exact, whatever the blocks."""
+    """Count voxels and faces of every class, block by block; exact, whatever the blocks.
+
+    Raises:
+        BadInput: If a value occurs that no class has.
+    """
     voxels = np.zeros(VALUES, np.int64)
     faces = np.zeros((3, VALUES), np.int64)
     for _, (block_voxels, block_faces) in reduce_volume(_count_block, volume, Need((1, 1, 1), 12.0), limits):
         voxels += block_voxels
         faces += block_faces
+    undeclared = voxels.copy()
+    undeclared[[member.value for member in volume.classes]] = 0
+    require_declared(volume, undeclared)
     return ClassCounts(voxels, faces)
 
 
 def project_classes(volume: Volume, axis: int, limits: Limits) -> NDArray[np.int64]:
-    """Count the voxels of each class along ``axis``; shape (classes, rows, columns), classes in their order."""
+    """Count the voxels of each class along ``axis``; shape (classes, rows, columns), classes in their order.
+
+    Raises:
+        BadInput: If a value occurs that no class has.
+    """
     classes = require_classes(volume)
     rows_columns = [size for index, size in enumerate(volume.shape) if index != axis]
     projected = np.zeros((len(classes), *rows_columns), np.int64)
 
-    def kernel(voxels: NDArray[Any], _: Block) -> NDArray[np.int64]:
-        return np.stack([(voxels == member.value).sum(axis=axis, dtype=np.int64) for member in classes])
+    undeclared = np.zeros(VALUES, np.int64)
 
-    for block, counts in reduce_volume(kernel, volume, Need(bytes_per_voxel=3.0), limits):
+    def kernel(voxels: NDArray[Any], _: Block) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        counts = [(voxels == member.value).sum(axis=axis, dtype=np.int64) for member in classes]
+        return np.stack(counts), count_undeclared(voxels, classes)
+
+    for block, (counts, strange) in reduce_volume(kernel, volume, Need(bytes_per_voxel=4.0), limits):
+        undeclared += strange
         region = tuple(part for index, part in enumerate(block.core) if index != axis)
         projected[(slice(None), *region)] += counts
+    require_declared(volume, undeclared)
     return projected
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
+from tomocell.analyses._classes import require_classes
 from tomocell.analyses.result import Result, Scalar
 from tomocell.settings.base import NAMES_CLASSES, Frozen
 
@@ -51,11 +52,12 @@ def measure(volume: Volume, settings: Settings, limits: Limits) -> Result:
     with objects taken as independent. What there are too few objects for is null.
 
     Raises:
-        BadInput: If the volume has no class of that name, no voxel size, or voxels that are no class values.
+        BadInput: If the volume is not of labels, has no class of that name, no voxel size, or voxels that are no class
+            values.
     """
     from tomocell.objects.table import object_table
 
-    value = volume.classes.value(settings.of)
+    value = require_classes(volume).value(settings.of)
     everything = object_table(volume, value, limits, connectivity=settings.connectivity)
     small = everything["volume_voxels"] < settings.least_voxels
     table = everything[~small].reset_index(drop=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field
 
+from tomocell.analyses._classes import VALUES, count_undeclared, require_classes, require_declared
 from tomocell.analyses.result import Result, Scalar
 from tomocell.blocks import Block, Limits, Need, reduce_volume
 from tomocell.settings.base import NAMES_CLASSES, Frozen
@@ -31,16 +32,19 @@ def measure(volume: Volume, settings: Settings, limits: Limits) -> Result:
     """Return pore voxels over all voxels, whole and for each plane across z, y and x.
 
     Key: ``porosity`` (0 to 1) with ``porosity_uncertainty``, the standard error of eight octants: how well this
-    volume stands for the material, not how well it was segmented. Table: ``axis, position_um, porosity``.
+    volume stands for the material, not how well it was segmented. ``profile_z``, ``profile_y`` and ``profile_x``
+    list the porosity of each plane across that axis. Table: the same as ``axis, position_um, porosity``.
 
     Raises:
-        BadInput: If the volume has no class of that name or no voxel size.
+        BadInput: If the volume is not of labels, has no class of that name, values without a class or no voxel size.
     """
-    value = volume.classes.value(settings.pore)
+    value = require_classes(volume).value(settings.pore)
     planes = _count_planes(volume, value, limits)
     porosity = int(planes[0].sum()) / _voxels(volume.shape)
     scalars: dict[str, Scalar] = {"porosity": porosity, "porosity_uncertainty": _octant_error(volume, value, limits)}
-    return Result(scalars, table=_profile(planes, volume))
+    profiles = [counts / (_voxels(volume.shape) // len(counts)) for counts in planes]
+    scalars |= {f"profile_{axis}": profile.tolist() for axis, profile in zip(AXES, profiles, strict=True)}
+    return Result(scalars, table=_table(profiles, volume))
 
 
 def _voxels(shape: Shape) -> int:
@@ -48,15 +52,19 @@ def _voxels(shape: Shape) -> int:
 
 
 def _count_planes(volume: Volume, value: int, limits: Limits) -> list[NDArray[np.int64]]:
-    def kernel(voxels: NDArray[Any], _: Block) -> list[NDArray[np.int64]]:
+    def kernel(voxels: NDArray[Any], _: Block) -> tuple[list[NDArray[np.int64]], NDArray[np.int64]]:
         pore = voxels == value
         across = pore.sum(axis=2, dtype=np.int64)
-        return [across.sum(axis=1), across.sum(axis=0), pore.sum(axis=(0, 1), dtype=np.int64)]
+        counts = [across.sum(axis=1), across.sum(axis=0), pore.sum(axis=(0, 1), dtype=np.int64)]
+        return counts, count_undeclared(voxels, volume.classes)
 
     planes = [np.zeros(size, np.int64) for size in volume.shape]
-    for block, counts in reduce_volume(kernel, volume, Need(bytes_per_voxel=3.0), limits):
+    undeclared = np.zeros(VALUES, np.int64)
+    for block, (counts, strange) in reduce_volume(kernel, volume, Need(bytes_per_voxel=4.0), limits):
+        undeclared += strange
         for axis in range(3):
             planes[axis][block.core[axis]] += counts[axis]
+    require_declared(volume, undeclared)
     return planes
 
 
@@ -83,18 +91,17 @@ def _octant_error(volume: Volume, value: int, limits: Limits) -> float | None:
     return float(shares.std(ddof=1) / np.sqrt(shares.size))
 
 
-def _profile(planes: list[NDArray[np.int64]], volume: Volume) -> pd.DataFrame:
+def _table(profiles: list[NDArray[np.float64]], volume: Volume) -> pd.DataFrame:
     import pandas as pd
 
-    total = _voxels(volume.shape)
     parts = [
         pd.DataFrame(
             {
                 "axis": AXES[axis],
-                "position_um": np.arange(len(counts)) * volume.size[axis],
-                "porosity": counts / (total // len(counts)),
+                "position_um": np.arange(len(profile)) * volume.size[axis],
+                "porosity": profile,
             }
         )
-        for axis, counts in enumerate(planes)
+        for axis, profile in enumerate(profiles)
     ]
     return pd.concat(parts, ignore_index=True)

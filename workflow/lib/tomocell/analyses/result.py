@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-Scalar = float | int | str | bool | None
+Scalar = float | int | str | bool | list[float] | None  # a list: plane by plane, for one volume alone
 
 
 @dataclass(frozen=True)

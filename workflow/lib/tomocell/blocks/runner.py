@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sized
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tomocell.blocks.plan import Block, Limits, Need, choose_core, cut
+from tomocell.blocks.progress import show_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -35,8 +37,13 @@ def map_blocks(
     """Yield ``kernel(block)`` for each block, in order, with at most ``workers`` blocks in flight.
 
     Threads serve kernels that release the GIL (numba, zarr, scipy); processes serve those that hold it
-    (cc3d, edt, scikit-image), and then the kernel must be picklable.
+    (cc3d, edt, scikit-image), and then the kernel must be picklable. How far a long walk is shows while it lasts.
     """
+    results = _map(kernel, blocks, workers, processes=processes)
+    return show_progress(results, len(blocks)) if isinstance(blocks, Sized) else results
+
+
+def _map(kernel: Callable[[Block], T], blocks: Iterable[Block], workers: int, *, processes: bool) -> Iterator[T]:
     if workers == 1 and not processes:
         yield from map(kernel, blocks)
         return

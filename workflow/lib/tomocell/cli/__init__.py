@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tomocell import __version__
+from tomocell.errors import BadInput, Fault
 from tomocell.joblog import logged
 from tomocell.settings import discovery
 
@@ -21,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run ``tomocell`` with ``arguments``, by default those of the process; bad input ends it with status 2."""
     parsed = build_parser().parse_args(arguments)
     with logged(parsed.log):
+        if isinstance(getattr(parsed, "out", None), Path):
+            _require_folder(parsed.out)
         parsed.run(parsed)
 
 
@@ -38,3 +42,9 @@ def build_parser() -> argparse.ArgumentParser:
         command.set_defaults(run=module.run, log=None)
         module.configure(command)
     return parser
+
+
+def _require_folder(out: Path) -> None:
+    first = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not first.is_dir():
+        raise BadInput(Fault("--out", str(first), "a folder, or a name that is free", "give another folder"))

@@ -50,8 +50,20 @@ def add_log(parser: argparse.ArgumentParser) -> None:
 
 def add_limits(parser: argparse.ArgumentParser) -> None:
     """Add ``--memory-mb`` and ``--threads``."""
-    parser.add_argument("--memory-mb", type=int, default=2048, help="memory to stay within (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads (default: %(default)s)")
+    parser.add_argument("--memory-mb", type=positive, default=2048, help="memory to stay within (default: %(default)s)")
+    parser.add_argument("--threads", type=positive, default=os.cpu_count() or 1, help="threads (default: %(default)s)")
+
+
+def positive(text: str) -> int:
+    """Return the whole number above 0 that ``text`` gives.
+
+    Raises:
+        argparse.ArgumentTypeError: If it gives none.
+    """
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        message = f"found {text!r}; expected a whole number above 0"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
 
 
 def add_settings(parser: argparse.ArgumentParser, settings: type[Frozen]) -> None:
@@ -66,13 +78,15 @@ def read_settings(settings: type[Settings], pairs: list[str]) -> Settings:
     """Return the settings that ``--set`` gave.
 
     Raises:
-        BadInput: If a pair is no pair, a name is unknown or a value is wrong.
+        BadInput: If a pair is no pair, a name is unknown or given twice, or a value is wrong.
     """
     values: dict[str, Any] = {}
     for pair in pairs:
         name, separator, text = pair.partition("=")
         if not separator:
             raise BadInput(Fault("--set", pair, "name=value", "write the value behind an equals sign"))
+        if name in values:
+            raise BadInput(Fault("--set", pair, f"{name} once", "remove one of them"))
         values[name] = _value(text)
     try:
         return settings.model_validate(values)

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from tomocell.settings.base import Frozen
 
 IGNORE = 255
+IGNORED = "ignored"  # what stores of annotations call the class of voxels that nobody labelled
 
 
 class AnnotateSettings(Frozen):

@@ -25,7 +25,12 @@ class TrainSettings(Frozen):
     patience_epochs: int = Field(
         10, ge=1, description="Epochs without better validation accuracy before training ends."
     )
-    seed: int = Field(0, ge=0, description="Seed of weights, patches and augmentation.")
+    seed: int = Field(
+        0,
+        ge=0,
+        description="Seed of weights, patches and augmentation; the same weights, to the byte, need as many ranks and "
+        "threads as before, as sums are rounded in their order.",
+    )
     validation: tuple[str, ...] = Field(
         (),
         description="Timesteps ('timestep' or 'series/timestep') held out for validation; none: the last labelled one.",

@@ -37,9 +37,13 @@ class RefineSettings(Frozen):
         return named
 
     def names_after(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the classes that remain of ``names``: each split one is replaced by its two halves."""
+        """Return the classes that remain of ``names``.
+
+        Small objects come first and add the classes that they become; then each split class is replaced by its halves.
+        """
         after: list[str] = []
-        for name in names:
+        becoming = [rule.becomes for name, rule in self.small_objects.items() if name in names]
+        for name in (*names, *becoming):
             halves = self.split.get(name)
             after.extend([name] if halves is None else [halves.before, halves.after])
         return tuple(dict.fromkeys(after))

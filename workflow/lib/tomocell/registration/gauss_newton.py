@@ -13,19 +13,19 @@ and Psarakis, IEEE TPAMI 30 (2008), doi:10.1109/TPAMI.2008.113 (correlation as l
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tomocell.registration import transforms
 from tomocell.registration.engines import Fit
-from tomocell.registration.kernels import COLUMNS, OUTSIDE, UNKNOWNS, add_products, sample_linear, sample_spline, weigh
-from tomocell.registration.patch import Patch, average, axis_factors, grid_of, keeps_detail
+from tomocell.registration.kernels import COLUMNS, OUTSIDE, UNKNOWNS, add_products, sample_linear, sample_spline
+from tomocell.registration.patch import Patch, axis_factors, grid_of, keeps_detail
+from tomocell.registration.team import Team
+from tomocell.registration.weights import LastWeights, Weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from types import TracebackType
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
@@ -33,10 +33,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-T = TypeVar("T")
-PLANES = 8  # a thread's share of a patch; fixed, so that sums do not depend on the number of threads
 SAMPLE = 40_000  # voxels that tell the scale of the residuals
-BIWEIGHT = 4.685  # residual, in standard deviations, at which a voxel loses its weight: 95 % efficiency
 LEAST_SCALE = 0.02  # of the standard deviation of the grey values: interpolation errors are not changes
 LONGEST_STEP = 1.5  # voxels at a corner: the range of the linearisation
 COARSE_TOLERANCE = 0.05  # voxels, on all but the last stage
@@ -53,7 +50,7 @@ def fit(fixed: Patch, moving: Patch, start: Array, settings: FitSettings, thread
     """
     fixed, moving = fixed.normalised(), moving.normalised()
     matrix, iterations, converged = np.asarray(start, np.float64), 0, False
-    with _Team(threads) as team:
+    with Team(threads) as team:
         for reduction in settings.pyramid:
             factors = axis_factors(reduction, fixed.shape, fixed.voxel_um)
             if reduction > 1 and not keeps_detail(factors, fixed.shape):
@@ -67,37 +64,14 @@ def fit(fixed: Patch, moving: Patch, start: Array, settings: FitSettings, thread
     return Fit(matrix, iterations + steps, converged)
 
 
-class _Team:
-    """The threads that share a patch."""
-
-    def __init__(self, threads: int) -> None:
-        self.pool = ThreadPoolExecutor(threads) if threads > 1 else None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.pool is not None:
-            self.pool.shutdown()
-
-    def run(self, work: Callable[[int, int], T], depth: int) -> list[T]:
-        """Return ``work(first, last)`` of all plane ranges of a patch, in order."""
-        firsts = range(0, depth, PLANES)
-        lasts = [min(first + PLANES, depth) for first in firsts]
-        return list(map(work, firsts, lasts) if self.pool is None else self.pool.map(work, firsts, lasts))
-
-
 class _Level:
     """One level of the pyramid: the pair, and what is known of its grey values."""
 
-    def __init__(self, fixed: Patch, moving: Patch, settings: FitSettings, team: _Team, *, final: bool = False) -> None:
+    def __init__(self, fixed: Patch, moving: Patch, settings: FitSettings, team: Team, *, final: bool = False) -> None:
         self.fixed, self.moving, self.settings, self.team = fixed, moving, settings, team
         self.sample = sample_spline if final else sample_linear
-        self.sampled, self.weights = np.empty_like(fixed.voxels), np.empty_like(fixed.voxels)
-        self.final = final
-        self.round = 0
+        self.sampled = np.empty_like(fixed.voxels)
+        self.weights = (LastWeights if final else Weights)(fixed, team, robust=settings.robust)
         self.radius_um = float(np.linalg.norm(np.array(fixed.shape) * fixed.voxel_um)) / 2
         self.place = np.stack([fixed.voxel_um, fixed.centre_um - fixed.origin_um])
         self.few = _thin(fixed.voxels.shape)
@@ -146,7 +120,7 @@ class _Level:
     def _solve(self, scale: float, longest_um: float) -> Array:
         """Return the step: shift in um and rotation vector, no longer than allowed; learn gain and offset."""
         gain, offset = self.model or (1.0, 0.0)
-        self._weigh(gain, offset, scale * (abs(gain) or 1.0))
+        self.weights.update(self.sampled, (gain, offset), scale * (abs(gain) or 1.0))
         sums = self._sums()
         self.model = _gain(sums) or self.model
         units = np.array([1, 1, 1, *[1 / self.radius_um] * 3, 1, 1])
@@ -155,51 +129,13 @@ class _Level:
         step = solution[:6] / (solution[6] or 1.0)
         return np.asarray(step * min(1.0, longest_um / max(self._reach(step), 1e-12)))
 
-    def _weigh(self, gain: float, offset: float, scale: float) -> None:
-        """Fill ``weights``."""
-        inverse = 1 / (BIWEIGHT * scale) if self.settings.robust else 0.0
-        model = np.array([gain, offset, inverse])
-        depth = self.fixed.shape[0]
-        greys, sampled, weights = self.fixed.voxels, self.sampled, self.weights
-        self.team.run(lambda first, last: weigh(greys, sampled, model, weights, (first, last)), depth)
-        if self.final and self.settings.robust:
-            self._weigh_together(gain, offset)
-
-    def _weigh_together(self, gain: float, offset: float) -> None:
-        from scipy import ndimage
-        import os
-        n=int(os.environ.get('N','3')); C=float(os.environ.get('C','2')); F=float(os.environ.get('F','0.02'))
-        known = self.sampled != OUTSIDE
-        squares = np.where(known, (self.sampled - np.float32(gain) * self.fixed.voxels - np.float32(offset)) ** 2, 0)
-        cells = [-(-size // 2) * 2 for size in known.shape]
-        pad = [(0, cell - size) for cell, size in zip(cells, known.shape)]
-        sq = average(np.pad(squares, pad), (2, 2, 2)).astype(np.float64)
-        kn = average(np.pad(known.astype(np.float32), pad), (2, 2, 2)).astype(np.float64)
-        local = np.sqrt(np.maximum(ndimage.uniform_filter(sq, n), 0) / np.maximum(ndimage.uniform_filter(kn, n), 1e-3))
-        typical = max(float(np.median(local[kn > 0])), F/.02*self.least_scale * abs(gain))
-        cut = max(C, 6 - self.round)
-        self.round += 1
-        share = (np.maximum(1 - (local / (cut * typical)) ** 2, 0) ** 2).astype(np.float32)
-        for axis in range(3):
-            share = np.repeat(share, 2, axis=axis)
-        z, y, x = known.shape
-        self.weights[:] = share[:z, :y, :x] * known
-        G=float(os.environ.get('G','0'))
-        if G:
-            if not hasattr(self,'wg'):
-                f=self.fixed.voxels
-                gg=sum(q**2 for q in np.gradient(f))
-                t=G*G*np.median(gg)
-                self.wg=(gg**2/(gg**2+t**2)).astype(np.float32)
-            self.weights*=self.wg
-
     def _sums(self) -> Array:
         depth = self.fixed.shape[0]
 
         def add(first: int, last: int) -> Array:
             sums = np.zeros((COLUMNS, COLUMNS))
             planes = (max(first, 1), min(last, depth - 1))
-            add_products(self.fixed.voxels, self.sampled, self.weights, self.place, planes, sums)
+            add_products(self.fixed.voxels, self.sampled, self.weights.voxels, self.place, planes, sums)
             return sums
 
         upper = np.sum(self.team.run(add, depth), axis=0)
@@ -237,7 +173,8 @@ def _gain(sums: Array) -> tuple[float, float] | None:
 def _quantiles(values: NDArray[np.float32], weights: NDArray[np.float32], shares: list[float]) -> NDArray[np.float32]:
     order = np.argsort(values)
     total = np.cumsum(weights[order], dtype=np.float64)
-    return values[order[np.minimum(np.searchsorted(total, total[-1] * np.array(shares)), len(values) - 1)]]
+    places = np.minimum(np.searchsorted(total, total[-1] * np.array(shares)), len(values) - 1)
+    return np.asarray(values[order[places]])
 
 
 def _thin(shape: Iterable[int]) -> tuple[slice, slice, slice]:

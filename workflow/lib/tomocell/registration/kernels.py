@@ -131,10 +131,52 @@ def weigh(fixed: Voxels, sampled: Voxels, model: Array, weights: Voxels, planes:
 
 
 @compiled
+def square_slopes(fixed: Voxels, edges: Array, squares: Voxels, planes: tuple[int, int]) -> None:
+    """Fill planes of ``squares`` with the squared gradient; the outermost voxels have none and get 0."""
+    depth, height, width = fixed.shape
+    half_z, half_y, half_x = np.float32(0.5 / edges[0]), np.float32(0.5 / edges[1]), np.float32(0.5 / edges[2])
+    squares[planes[0] : planes[1]] = np.float32(0)
+    for z in range(max(planes[0], 1), min(planes[1], depth - 1)):
+        for y in range(1, height - 1):
+            for x in range(1, width - 1):
+                along_z = (fixed[z + 1, y, x] - fixed[z - 1, y, x]) * half_z
+                along_y = (fixed[z, y + 1, x] - fixed[z, y - 1, x]) * half_y
+                along_x = (fixed[z, y, x + 1] - fixed[z, y, x - 1]) * half_x
+                squares[z, y, x] = along_z * along_z + along_y * along_y + along_x * along_x
+
+
+@compiled
+def add_residuals(fixed: Voxels, sampled: Voxels, model: Array, cells: Array, planes: tuple[int, int]) -> None:
+    """Fill ``cells`` (2, Z, Y, X) of 2 x 2 x 2 voxels: squared residuals, and how many samples there are.
+
+    ``planes`` are planes of voxels, the first one even.
+    """
+    gain, offset, missing = np.float32(model[0]), np.float32(model[1]), OUTSIDE * np.float32(0.5)
+    for z in range(planes[0], planes[1]):
+        for y in range(fixed.shape[1]):
+            for x in range(fixed.shape[2]):
+                if sampled[z, y, x] > missing:
+                    residual = sampled[z, y, x] - gain * fixed[z, y, x] - offset
+                    cells[0, z >> 1, y >> 1, x >> 1] += residual * residual
+                    cells[1, z >> 1, y >> 1, x >> 1] += 1.0
+
+
+@compiled
+def hand_down(shares: Voxels, texture: Voxels, sampled: Voxels, weights: Voxels, planes: tuple[int, int]) -> None:
+    """Fill planes of ``weights`` with a voxel's texture times the share of its cell; 0 where there is no sample."""
+    missing, zero = OUTSIDE * np.float32(0.5), np.float32(0)
+    for z in range(planes[0], planes[1]):
+        for y in range(weights.shape[1]):
+            for x in range(weights.shape[2]):
+                weight = texture[z, y, x] * shares[z >> 1, y >> 1, x >> 1]
+                weights[z, y, x] = weight if sampled[z, y, x] > missing else zero
+
+
+@compiled
 def add_products(
     fixed: Voxels, sampled: Voxels, weights: Voxels, place: Array, planes: tuple[int, int], sums: Array
 ) -> None:
-    """Add to ``sums`` (9, 9), upper triangle, the weighted products of the unknowns' columns and the sampled grey value.
+    """Add to ``sums`` (9, 9), upper triangle, weighted products of the unknowns' columns and the sampled grey value.
 
     The columns of a voxel at r from the centre with gradient g of the fixed scan: g (shift), r x g (rotation), its
     grey value (gain), 1 (offset), the sampled value.

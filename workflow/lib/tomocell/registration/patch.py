@@ -188,7 +188,7 @@ def _read(volume: Volume, region: Region) -> Voxels:
 
 
 def read_around(volume: Volume, fixed: Patch, matrix: ArrayLike, margin_voxels: int) -> Patch | None:
-    """Read what ``matrix`` takes ``fixed`` to, with a margin, as far as it lies in the scan; None where nothing does."""
+    """Read what ``matrix`` takes ``fixed`` to, with a margin, as far as it is in the scan; None where nothing is."""
     region = box_around(volume, transforms.apply(matrix, fixed.corners_um), margin_voxels)
     return None if region is None else read_patch(volume, region)
 

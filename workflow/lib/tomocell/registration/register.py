@@ -102,7 +102,9 @@ def _check(fixed: Volume, moving: Volume, mask: Volume | None) -> None:
         remedy = "correct the sample sheet, or bring the scans to one voxel size first"
         faults.append(Fault(moving.name, moving.size, f"the voxel size of the reference, {fixed.size} um", remedy))
     if mask is not None and mask.shape != fixed.shape:
-        faults.append(Fault(mask.name, mask.shape, f"the shape of the reference, {fixed.shape}", "give a mask on its grid"))
+        faults.append(
+            Fault(mask.name, mask.shape, f"the shape of the reference, {fixed.shape}", "give a mask on its grid")
+        )
     if faults:
         raise BadInput(*faults)
 

@@ -17,9 +17,9 @@ import numpy as np
 from tomocell.errors import BadInput, Fault
 from tomocell.registration import transforms
 from tomocell.registration.patch import Patch, grid_of
-from tomocell.volumes.volume import Region
 
 if TYPE_CHECKING:
+    from tomocell.volumes.volume import Region
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray

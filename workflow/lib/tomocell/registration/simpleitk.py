@@ -71,7 +71,7 @@ def _set_pyramid(method: Any, fixed: Patch, settings: FitSettings) -> None:  # n
     kept = [factors for factors in levels[:-1] if keeps_detail(factors, fixed.shape)] + [levels[-1]]
     method.SetShrinkFactorsPerLevel([max(factors) for factors in kept])
     method.SetSmoothingSigmasPerLevel([SMOOTHING_VOXELS * (max(factors) - 1) for factors in kept])
-    method.SetSmoothingSigmasAreSpecifiedInPhysicalUnits(False)  # noqa: FBT003
+    method.SetSmoothingSigmasAreSpecifiedInPhysicalUnits(False)
 
 
 def _image(patch: Patch) -> Any:  # noqa: ANN401

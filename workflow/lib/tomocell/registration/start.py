@@ -106,7 +106,9 @@ class _Refiner:
 
 
 def _shifts(fixed: Patch, moving: Patch, threads: int) -> list[Array]:
-    return [_shifted(fixed, moving, shift) for shift in displacements(fixed.voxels, moving.voxels, threads)[:CANDIDATES]]
+    return [
+        _shifted(fixed, moving, shift) for shift in displacements(fixed.voxels, moving.voxels, threads)[:CANDIDATES]
+    ]
 
 
 def _shifted(fixed: Patch, moving: Patch, shift_voxels: Array) -> Array:
@@ -118,7 +120,7 @@ def _turns(fixed: Patch, moving: Patch, largest_deg: float) -> list[Array]:
     """Return the likeliest motions among all rotations up to an angle, each with its displacement."""
     fixed, moving = (patch.reduced([-(-size // SEARCH_EDGE) for size in patch.shape]) for patch in (fixed, moving))
     ranked: list[tuple[float, Array]] = []
-    for vector in _lattice(largest_deg, ROOM / (np.linalg.norm(fixed.shape) / 2)):
+    for vector in _lattice(largest_deg, ROOM / (float(np.linalg.norm(fixed.shape)) / 2)):
         turn = transforms.rigid(vector, np.zeros(3), moving.centre_um)
         turned = np.nan_to_num(resample_patch(moving, moving, turn), nan=float(moving.voxels.mean()))
         for shift in displacements(fixed.voxels, turned)[:1]:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tomocell.errors import BadInput, Fault
+from tomocell.registration import transforms
 from tomocell.registration.engines import engine_of
 from tomocell.registration.likeness import Likeness, compare
 from tomocell.registration.patch import Patch, axis_factors, box_around, keeps_detail, read_patch
 from tomocell.registration.resample import roi_region
-from tomocell.registration import transforms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,7 +109,9 @@ def subvolume_size(settings: RegisterSettings, roi: Region) -> Shape:
     extent = [part.stop - part.start for part in roi]
     if min(extent) < LEAST_EDGE:
         remedy = "registration needs volumes, not planes; leave 'registration' out for this series"
-        raise BadInput(Fault("registered region", tuple(extent), f"at least {LEAST_EDGE} voxels along each axis", remedy))
+        raise BadInput(
+            Fault("registered region", tuple(extent), f"at least {LEAST_EDGE} voxels along each axis", remedy)
+        )
     wanted = settings.subvolume_size_voxels or [min(LARGEST_EDGE, max(LEAST_EDGE, edge // 2)) for edge in extent]
     z, y, x = (min(edge, most) for edge, most in zip(wanted, extent, strict=True))
     return (z, y, x)

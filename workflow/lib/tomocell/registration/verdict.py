@@ -25,7 +25,7 @@ def why_not(
     entries: Sequence[SubvolumeRecord], after: Likeness, matrix: Array, centre_um: Array, settings: RegisterSettings
 ) -> tuple[str, ...]:
     """Return every reason not to believe a merged motion; none means that it is believed."""
-    return tuple([*_too_few(entries, settings), *_unlike(after, settings), *_too_far(matrix, centre_um, settings)])
+    return (*_too_few(entries, settings), *_unlike(after, settings), *_too_far(matrix, centre_um, settings))
 
 
 def warnings_of(entries: Sequence[SubvolumeRecord], settings: AcceptSettings) -> tuple[str, ...]:
@@ -36,8 +36,10 @@ def warnings_of(entries: Sequence[SubvolumeRecord], settings: AcceptSettings) ->
         return ()
     place = ", ".join(f"{value:.4g}" for value in worst.centre_um)
     return (
-        f"the sample deforms: the sub-volume around ({place}) um lies {worst.residual_voxels:.2f} voxels off the rigid "
-        f"motion, more than {settings.deformation_warning_voxels:g}",
+        (
+            f"the sample deforms: the sub-volume around ({place}) um lies {worst.residual_voxels:.2f} voxels off the rigid "
+            f"motion, more than {settings.deformation_warning_voxels:g}"
+        ),
     )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tomocell.settings.samples import Sample
 
 KINDS = ("volume", "registered", "labels", "phases")
+OF_REGISTRATION = ("registered", "registration")
 PROVENANCE = "provenance"
 
 
@@ -62,13 +63,17 @@ class Source:
         """Analyses of the study, of timesteps first, then of the series."""
         return tuple(dict.fromkeys([*self.project.study.measure, *self.project.study.series]))
 
+    def makes(self, name: str) -> bool:
+        """Whether the study makes files called ``name``; those that it does not may be left of another time."""
+        return name not in OF_REGISTRATION or self.project.study.registration is not None
+
     def stores(self, *kinds: str) -> dict[str, StoreVolume]:
-        """Return, by timestep, the store of the first of ``kinds`` that any timestep has.
+        """Return, by timestep, the store of the first of ``kinds`` that the study makes and any timestep has.
 
         Raises:
             BadInput: If a finished store lacks a shard.
         """
-        for kind in kinds:
+        for kind in filter(self.makes, kinds):
             paths = {step: self.folder / step / f"{kind}{STORE_SUFFIX}" for step in self.timesteps}
             found = {step: open_store(path) for step, path in paths.items() if manifest_path(path).is_file()}
             if found:
@@ -76,7 +81,9 @@ class Source:
         return {}
 
     def records(self, name: str) -> dict[str, dict[str, Any]]:
-        """Return ``<timestep>/<name>.json`` by timestep, where there is one."""
+        """Return ``<timestep>/<name>.json`` by timestep, where there is one and the study makes it."""
+        if not self.makes(name):
+            return {}
         paths = {step: self.folder / step / f"{name}.json" for step in self.timesteps}
         return {step: read_record(path) for step, path in paths.items() if path.is_file()}
 
@@ -94,12 +101,22 @@ class Source:
         return _gather(records, self.samples) if records else None
 
     def maps(self) -> dict[str, dict[str, Path]]:
-        """Return the pictures of maps, by name and timestep."""
+        """Return the pictures of maps that records of the study's analyses list, by name and timestep."""
+        listed = self._maps_listed()
         found: dict[str, dict[str, Path]] = {}
         for step in self.timesteps:
             for path in sorted((self.folder / step / "maps").glob("*.png")):
-                found.setdefault(path.stem, {})[step] = path
+                if path.name in listed.get(step, ()):
+                    found.setdefault(path.stem, {})[step] = path
         return found
+
+    def _maps_listed(self) -> dict[str, set[str]]:
+        listed: dict[str, set[str]] = {}
+        for name in self.project.study.measure:
+            for step, record in self.records(name).items():
+                files = record.get("maps")
+                listed.setdefault(step, set()).update(map(str, files if isinstance(files, list) else ()))
+        return listed
 
     def model_folder(self) -> Path | None:
         """Return the folder of the study's model, where there is one."""

@@ -39,6 +39,24 @@ class Settings(Frozen):
     )
 
 
+def check(samples: Sequence[Sample], measures: Mapping[str, Any], settings: Settings) -> list[Fault]:
+    """Return what can be known to be wrong before the first job.
+
+    Args:
+        samples: The rows of all series.
+        measures: The settings of the study's analyses, by name.
+        settings: Of this comparison.
+    """
+    first = {sample.series: sample for sample in reversed(samples)}
+    faults = [
+        _no_current(sample) for sample in samples if sample.current_ma is None and sample is not first[sample.series]
+    ]
+    without = set(getattr(measures.get("class_volumes"), "without", ()))
+    expected = "classes whose volume is measured"
+    remedy = "remove it from measure.class_volumes.without, or from 'plated'"
+    return faults + [Fault("plated", name, expected, remedy) for name in settings.plated if name in without]
+
+
 def follow(
     samples: Sequence[Sample], records: Mapping[str, Mapping[str, Mapping[str, Any]]], settings: Settings
 ) -> pd.DataFrame:
@@ -65,7 +83,7 @@ def follow(
 
 
 def charges_mah(samples: Sequence[Sample], settings: Settings) -> list[float]:
-    """Return the net charge at each scan since the first, mAh.
+    """Return the net charge at each scan since the first, mAh; the samples are in order of time.
 
     Raises:
         BadInput: If a timestep but the first has no current.
@@ -74,8 +92,7 @@ def charges_mah(samples: Sequence[Sample], settings: Settings) -> list[float]:
     charges = [0.0]
     for sample in samples[1:]:
         if sample.current_ma is None:
-            where = f"sample sheet, {sample.series} {sample.timestep}, current_ma"
-            raise BadInput(Fault(where, "nothing", "the mean current since the scan before, mA", "fill the cell"))
+            raise BadInput(_no_current(sample))
         charges.append(charges[-1] + sample.current_ma * hours)
     return charges
 
@@ -83,6 +100,11 @@ def charges_mah(samples: Sequence[Sample], settings: Settings) -> list[float]:
 def faraday_volume_um3(charge_mah: float) -> float:
     """Return the volume of lithium that a charge plates, um3: 0.125 mAh give 6.0643e7 um3."""
     return charge_mah / LITHIUM_CAPACITY_MAH_PER_G / LITHIUM_DENSITY_G_PER_CM3 * UM3_PER_CM3
+
+
+def _no_current(sample: Sample) -> Fault:
+    where = f"sample sheet, {sample.series} {sample.timestep}, current_ma"
+    return Fault(where, "nothing", "the mean current since the scan before, mA", "fill the cell")
 
 
 def _row(

@@ -13,7 +13,8 @@ NAMES_CLASSES: dict[str, Any] = {"names": "classes"}
 class Frozen(BaseModel):
     """A section of settings that cannot change after it was read, and that refuses keys it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    # Values of other types than numbers (a card's metrics) may still hold what is no number; it is written as such.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, ser_json_inf_nan="constants")
 
     def classes_named(self) -> set[str]:
         """Return every class that these settings mention."""

@@ -30,7 +30,7 @@ def _fault(detail: ErrorDetails, where: str, remedy: str) -> Fault:
     key = ".".join(str(part) for part in detail["loc"])
     kind = detail["type"]
     value = "nothing" if kind == "missing" else detail["input"]
-    if kind == "value_error":
+    if kind == "value_error" and not isinstance(value, str):
         value = key or "the section"
     expected = EXPECTED.get(kind, detail["msg"].removeprefix("Value error, ").removeprefix("Input should be "))
     return Fault(f"{where}, {key}" if key else where, value, expected, REMEDY.get(kind, remedy))

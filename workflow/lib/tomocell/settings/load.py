@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,17 +11,25 @@ from pydantic import ValidationError
 
 from tomocell.errors import BadInput, Fault
 from tomocell.settings.faults import faults_of
-from tomocell.settings.plug_ins import settings_of_analysis, settings_of_follower, settings_of_network
+from tomocell.settings.plug_ins import (
+    faults_of_follower,
+    settings_of_analysis,
+    settings_of_follower,
+    settings_of_network,
+)
 from tomocell.settings.samples import Sample, SampleSheet
 from tomocell.settings.study import Study
+from tomocell.training.trainingset import split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from tomocell.models.settings import ModelSettings
     from tomocell.settings.base import Frozen
     from tomocell.volumes.volume import VoxelSize
 
+    Reader = Callable[[str, Mapping[str, Any], str], Frozen]
 
 T = TypeVar("T")
 
@@ -52,16 +60,15 @@ def load_project(path: Path) -> Project:
     study = read_study(path)
     faults: list[Fault] = []
     sheet = _collect(faults, partial(SampleSheet.read, path.parent / study.samples))
-    for name, values in study.measure.items():
-        settings = _collect(faults, partial(settings_of_analysis, name, values, f"{path}, measure"))
-        faults.extend(_class_faults(study, settings, f"{path}, measure.{name}"))
-    for name, values in study.series.items():
-        settings = _collect(faults, partial(settings_of_follower, name, values, f"{path}, series"))
-        faults.extend(_class_faults(study, settings, f"{path}, series.{name}"))
+    measures = _plug_ins(faults, study, study.measure, settings_of_analysis, f"{path}, measure")
+    followers = _plug_ins(faults, study, study.series, settings_of_follower, f"{path}, series")
+    samples = sheet.samples if sheet is not None else ()
+    for name, settings in followers.items():
+        faults.extend(faults_of_follower(name, settings, samples, measures, f"{path}, series"))
     if study.model is not None:
         _collect(faults, partial(settings_of_network, study.model, f"{path}, model"))
-    if sheet is not None:
-        faults.extend(_study_faults(study, sheet))
+    if study.model is not None and sheet is not None:
+        faults.extend(_label_faults(study.model, sheet, path))
     if faults or sheet is None:
         raise BadInput(*faults)
     return Project(path, study, sheet)
@@ -90,6 +97,17 @@ def _collect(faults: list[Fault], read: Callable[[], T]) -> T | None:
         return None
 
 
+def _plug_ins(
+    faults: list[Fault], study: Study, section: Mapping[str, dict[str, Any]], read: Reader, where: str
+) -> dict[str, Frozen | None]:
+    """Return the settings of each plug-in of a section; None for one with a fault."""
+    found: dict[str, Frozen | None] = {}
+    for name, values in section.items():
+        found[name] = _collect(faults, partial(read, name, values, where))
+        faults.extend(_class_faults(study, found[name], f"{where}.{name}"))
+    return found
+
+
 def _class_faults(study: Study, settings: Frozen | None, where: str) -> list[Fault]:
     known = study.phase_classes.names
     unknown = sorted(settings.classes_named() - set(known)) if settings is not None else []
@@ -97,11 +115,13 @@ def _class_faults(study: Study, settings: Frozen | None, where: str) -> list[Fau
     return [Fault(where, name, expected, "correct the name") for name in unknown]
 
 
-def _study_faults(study: Study, sheet: SampleSheet) -> list[Fault]:
-    if study.model is not None and not sheet.labelled():
-        fault = Fault(str(sheet.path), "no row with labels", "annotations to train on", "fill the column 'labels'")
-        return [fault]
-    return []
+def _label_faults(model: ModelSettings, sheet: SampleSheet, path: Path) -> list[Fault]:
+    labelled = [sample.key for sample in sheet.labelled()]
+    if not labelled:
+        return [Fault(str(sheet.path), "no row with labels", "annotations to train on", "fill the column 'labels'")]
+    faults: list[Fault] = []
+    _collect(faults, partial(split, labelled, model))
+    return [replace(fault, where=f"{path}, {fault.where}") for fault in faults]
 
 
 def _read_yaml(path: Path) -> Any:  # noqa: ANN401

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from tomocell.errors import BadInput
+from tomocell.errors import BadInput, Fault
 from tomocell.settings import discovery
 from tomocell.settings.faults import faults_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import ModuleType
 
     from tomocell.models.settings import ModelSettings
     from tomocell.settings.base import Frozen
+    from tomocell.settings.samples import Sample
 
 
 def settings_of_analysis(name: str, values: Mapping[str, Any], where: str = "measure") -> Frozen:
@@ -47,6 +48,33 @@ def settings_of_network(model: ModelSettings, where: str = "model") -> Frozen:
     """
     module = _load("tomocell.models", model.architecture, "build", where)
     return _validate(module.Settings, model.network, f"{where}.network")
+
+
+def faults_of_follower(
+    name: str, settings: Frozen | None, samples: Sequence[Sample], measures: Mapping[str, Frozen | None], where: str
+) -> list[Fault]:
+    """Return what a series analysis misses: analyses whose records it reads, and what its own ``check`` finds.
+
+    Args:
+        name: Of the series analysis; an unknown one has no fault here.
+        settings: Its settings; None where they are wrong.
+        samples: The rows of the sheet; none where it is wrong.
+        measures: The settings of the study's analyses by name; None where they are wrong.
+        where: Of the section.
+    """
+    if name not in discovery.names_offering("tomocell.series", "follow"):
+        return []
+    module = discovery.load("tomocell.series", name, "follow")
+    faults = [
+        Fault(f"{where}.{name}", f"no {need} in 'measure'", f"{need}, which {name} reads", f"measure {need} as well")
+        for need in module.NEEDS
+        if need not in measures
+    ]
+    check = getattr(module, "check", None)
+    if check is not None and settings is not None:
+        own = check(samples, {key: value for key, value in measures.items() if value is not None}, settings)
+        faults.extend(replace(fault, where=f"{where}.{name}, {fault.where}") for fault in own)
+    return faults
 
 
 def _load(package: str, name: str, attribute: str, where: str) -> ModuleType:

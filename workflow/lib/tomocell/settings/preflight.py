@@ -2,41 +2,92 @@
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tomocell.errors import BadInput, Fault
+from tomocell.volumes.manifest import Manifest, read_manifest, store_path
 from tomocell.volumes.readers import open_source
+from tomocell.volumes.volume import AXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tomocell.settings.load import Project
     from tomocell.settings.samples import Sample
+    from tomocell.settings.study import Study
+    from tomocell.volumes.settings import ConvertSettings
+    from tomocell.volumes.volume import Shape, Volume
 
+log = logging.getLogger(__name__)
 COMMON_FACTOR = 1.5
 
 
-def check_scans(project: Project, is_converted: Callable[[Sample], bool]) -> None:
-    """Open the header of every scan that is still to be converted.
+def check_scans(project: Project, manifest_of: Callable[[Sample], Path]) -> None:
+    """Open the header of every scan and of every annotation.
+
+    A scan that is gone is accepted where ``manifest_of(sample)``, the manifest of its conversion, names its path.
 
     Raises:
         BadInput: With every fault of every scan and annotation, told at once, each with its row.
     """
     faults: list[Fault] = []
     for sample in project.sheet.samples:
-        if not is_converted(sample):
-            faults.extend(_scan_faults(project, sample))
-        faults.extend(_annotation_faults(project, sample))
+        where = f"{project.sheet.path}, {sample.series} {sample.timestep}"
+        found, shape = _scan(project, sample, manifest_of(sample), where)
+        faults.extend(found)
+        faults.extend(_annotation_faults(project, sample, _segmented_shape(project.study, shape), where))
     if faults:
         raise BadInput(*faults)
 
 
-def _scan_faults(project: Project, sample: Sample) -> list[Fault]:
-    where = f"{project.sheet.path}, {sample.series} {sample.timestep}"
+def was_converted_from(manifest: Path, raw: Path) -> bool:
+    """Tell whether ``manifest`` is that of a conversion of ``raw``, a path as the sheet gives it.
+
+    The path stands in the manifest's notes as ``raw``; a manifest without it is of no known scan.
+    """
+    found = _manifest(manifest)
+    return found is not None and "raw" in found.notes and Path(str(found.notes["raw"])) == raw
+
+
+def _manifest(path: Path) -> Manifest | None:
     try:
-        volume = open_source(project.sheet.locate(sample.path), sample.dataset)
+        return read_manifest(store_path(path))
+    except BadInput:
+        return None
+
+
+def _scan(project: Project, sample: Sample, manifest: Path, where: str) -> tuple[list[Fault], Shape | None]:
+    """Return the faults of a scan, and the shape that its conversion has, where that can be known."""
+    raw = project.sheet.locate(sample.path)
+    if _is_gone(raw) and was_converted_from(manifest, Path(sample.path)):
+        log.warning("%s: %s is gone; what was converted from it stays in use", where, raw)
+        return [], read_manifest(store_path(manifest)).shape
+    try:
+        volume = open_source(raw, sample.dataset)
     except BadInput as error:
-        return [Fault(f"{where}: {fault.where}", fault.value, fault.expected, fault.remedy) for fault in error.faults]
+        return _in_row(error, where), None
+    outside = _crop_faults(volume.shape, project.study.convert, where)
+    shape = None if outside else _kept(volume.shape, project.study.convert)
+    return [*_voxel_faults(project, sample, volume, where), *outside], shape
+
+
+def _is_gone(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:  # it may be there, but not for us
+        return False
+    return False
+
+
+def _in_row(error: BadInput, where: str) -> list[Fault]:
+    return [Fault(f"{where}: {fault.where}", fault.value, fault.expected, fault.remedy) for fault in error.faults]
+
+
+def _voxel_faults(project: Project, sample: Sample, volume: Volume, where: str) -> list[Fault]:
     if volume.voxel_size_um is None:
         return []
     given = project.voxel_size_um(sample)
@@ -47,8 +98,39 @@ def _scan_faults(project: Project, sample: Sample) -> list[Fault]:
     return [Fault(where, given, f"the voxel size that the file tells: {volume.voxel_size_um} um", remedy)]
 
 
-def _annotation_faults(project: Project, sample: Sample) -> list[Fault]:
-    if sample.labels is None or project.sheet.locate(sample.labels).exists():
+def _kept(shape: Shape, settings: ConvertSettings) -> Shape:
+    z, y, x = (edge - first for edge, first in zip(shape, settings.crop_start_voxels, strict=True))
+    return settings.crop_size_voxels or (z, y, x)
+
+
+def _crop_faults(shape: Shape, settings: ConvertSettings, where: str) -> list[Fault]:
+    boxes = zip(AXES, settings.crop_start_voxels, _kept(shape, settings), shape, strict=True)
+    return [
+        Fault(
+            f"{where}, convert.crop along {axis}",
+            f"start {start}, size {size}",
+            f"a box inside {edge} voxels",
+            f"correct the crop; the scan has {shape} voxels",
+        )
+        for axis, start, size, edge in boxes
+        if size < 1 or start + size > edge
+    ]
+
+
+def _segmented_shape(study: Study, converted: Shape | None) -> Shape | None:
+    """Return the shape of what is segmented; None where it depends on what is not known here."""
+    return converted if study.registration is None else study.registration.roi_size_voxels
+
+
+def _annotation_faults(project: Project, sample: Sample, segmented: Shape | None, where: str) -> list[Fault]:
+    if sample.labels is None:
         return []
-    where = f"{project.sheet.path}, {sample.series} {sample.timestep}, labels"
-    return [Fault(where, sample.labels, "a file of annotations", "correct the path (relative to the sheet)")]
+    try:
+        shape = open_source(project.sheet.locate(sample.labels)).shape
+    except BadInput as error:
+        return _in_row(error, f"{where}, labels")
+    if segmented in (None, shape):
+        return []
+    expected = f"{segmented}, the shape of what is segmented"
+    remedy = "label the volume that is segmented, or correct the crop or the region of interest"
+    return [Fault(f"{where}, labels: {sample.labels}", shape, expected, remedy)]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-from collections import Counter
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, ValidationError, field_validator
 
-from tomocell.errors import BadInput, Fault
+from tomocell.errors import BadInput
 from tomocell.settings.base import Frozen
 from tomocell.settings.faults import faults_of
+from tomocell.settings.rows import faults_between, read_rows
 from tomocell.settings.types import Identifier, VoxelEdge
 
 if TYPE_CHECKING:
@@ -106,78 +105,14 @@ class SampleSheet:
         Raises:
             BadInput: With every fault of every row.
         """
-        rows = _read_rows(path)
-        samples, faults = [], []
+        rows, faults = read_rows(path)
+        samples = []
         for number, row in rows:
             try:
                 samples.append(Sample.model_validate(row))
             except ValidationError as error:
                 faults.extend(faults_of(error, f"{path} row {number}", "correct the cell"))
-        faults.extend(_sheet_faults(path, [row for _, row in rows]))
+        faults.extend(faults_between(path, rows))
         if faults:
             raise BadInput(*faults)
         return cls(path, samples)
-
-
-def _read_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
-    """Return the rows with their line numbers; empty cells are left out."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as handle:  # spreadsheets put a mark before the text
-            lines = list(csv.reader(handle, delimiter="\t"))
-    except OSError as error:
-        raise BadInput(Fault(str(path), "no file", "a sample sheet", "correct 'samples' in the study")) from error
-    except UnicodeDecodeError as error:
-        raise BadInput(Fault(str(path), "bytes that are not UTF-8", "a text table", "save it as UTF-8 text")) from error
-    numbered = [(number, line) for number, line in enumerate(lines, start=1) if line and not line[0].startswith("#")]
-    if len(numbered) < 2:  # noqa: PLR2004
-        raise BadInput(
-            Fault(str(path), f"{len(numbered)} lines", "a header and at least one row", "add a row per scan")
-        )
-    header = [cell.strip() for cell in numbered[0][1]]
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise BadInput(Fault(f"{path} header", f"{', '.join(twice)} twice", "each column once", "remove or rename it"))
-    return [(number, _cells(path, number, header, line)) for number, line in numbered[1:]]
-
-
-def _cells(path: Path, number: int, header: list[str], line: list[str]) -> dict[str, Any]:
-    if len(line) > len(header):
-        fault = Fault(
-            f"{path} row {number}", f"{len(line)} cells", f"{len(header)} as in the header", "use tabs between cells"
-        )
-        raise BadInput(fault)
-    return {name: cell.strip() for name, cell in zip(header, line, strict=False) if cell.strip()}
-
-
-def _sheet_faults(path: Path, rows: list[dict[str, Any]]) -> list[Fault]:
-    keys = Counter((row["series"], row["timestep"]) for row in rows if row.keys() >= {"series", "timestep"})
-    faults = [
-        Fault(
-            str(path),
-            f"{series} {timestep}",
-            "each timestep once in a series",
-            f"given {count} times: rename or remove",
-        )
-        for (series, timestep), count in keys.items()
-        if count > 1
-    ]
-    times = Counter((row.get("series"), _number(row["time_min"])) for row in rows if "time_min" in row)
-    faults += [
-        Fault(str(path), f"{series} at {time} min", "one scan at a time", f"{count} rows have it: correct time_min")
-        for (series, time), count in times.items()
-        if count > 1
-    ]
-    marked = Counter(row.get("series") for row in rows if str(row.get("reference", "")).lower() in {"true", "1", "yes"})
-    faults += [
-        Fault(str(path), f"{series}: {count} rows", "at most one reference in a series", "keep one 'true'")
-        for series, count in marked.items()
-        if count > 1
-    ]
-    return faults
-
-
-def _number(cell: str) -> float | str:
-    try:
-        return float(cell)
-    except ValueError:
-        return cell

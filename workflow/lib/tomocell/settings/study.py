@@ -5,9 +5,11 @@ Each section's class lives beside the code it steers; this module only puts them
 
 from __future__ import annotations
 
+import re
+from pathlib import PurePosixPath
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tomocell.labelling.settings import AnnotateSettings, ThresholdSettings
 from tomocell.models.settings import ModelSettings
@@ -18,6 +20,8 @@ from tomocell.settings.base import Frozen
 from tomocell.settings.types import Identifier, VoxelEdge
 from tomocell.volumes.settings import ConvertSettings
 from tomocell.volumes.volume import Classes, VoxelClass
+
+PLAIN_PATH = re.compile(r"[A-Za-z0-9_./-]+")  # it is written into shell commands and patterns
 
 
 class ClassSettings(Frozen):
@@ -43,7 +47,11 @@ class Study(Frozen):
     study: Identifier = Field(description="Name of the study.")
     description: str = Field("", description="A sentence for the head of the report.")
     samples: str = Field(description="Sample sheet (TSV), relative to this file.")
-    results: str = Field("results", description="Where results land, relative to the working directory.")
+    results: str = Field(
+        "results",
+        description="Where results land, relative to the working directory or absolute; letters, digits, '_', '-', "
+        "'.' and '/', no part '..'.",
+    )
     scan: ScanSettings = Field(description="What all scans share.")
     classes: tuple[ClassSettings, ...] = Field(min_length=2, description="Every class that labels or phases may hold.")
     convert: ConvertSettings = Field(ConvertSettings(), description="From raw files to chunked volumes.")
@@ -57,6 +65,14 @@ class Study(Frozen):
     measure: dict[str, dict[str, Any]] = Field(description="Analyses of each timestep and their settings.")
     series: dict[str, dict[str, Any]] = Field({}, description="Analyses over the timesteps and their settings.")
     report: ReportSettings = Field(ReportSettings(), description="The page.")
+
+    @field_validator("results")
+    @classmethod
+    def _plain_path(cls, value: str) -> str:
+        if not PLAIN_PATH.fullmatch(value) or ".." in PurePosixPath(value).parts:
+            msg = "a path of letters, digits, '_', '-', '.' and '/', without a part '..'"
+            raise ValueError(msg)
+        return str(PurePosixPath(value))
 
     @model_validator(mode="after")
     def _one_segmenter(self) -> Self:
@@ -85,6 +101,26 @@ class Study(Frozen):
             raise ValueError(msg)
         return self
 
+    @model_validator(mode="after")
+    def _ignored_is_no_class(self) -> Self:
+        value = self.annotate.ignore_value
+        same = [member.name for member in self.classes if member.value == value]
+        if same:
+            msg = f"'annotate.ignore_value' {value} is the value of class {same[0]}; expected a value of no class"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _refines_what_is_labelled(self) -> Self:
+        labels = self._label_names
+        for rule in ("small_objects", "split"):
+            unknown = sorted(set(getattr(self.refine, rule)) - set(labels))
+            if unknown:
+                known = ", ".join(labels)
+                msg = f"'refine.{rule}' names {', '.join(unknown)}; expected classes that the segmenter writes: {known}"
+                raise ValueError(msg)
+        return self
+
     def _classes_named(self) -> set[str]:
         named = self.refine.classes_named()
         if self.threshold is not None:
@@ -111,10 +147,13 @@ class Study(Frozen):
     @property
     def label_classes(self) -> Classes:
         """The classes that a segmenter may write, in the order of its outputs."""
-        names = self.model.classes if self.model is not None else ()
+        return self.all_classes.subset(self._label_names)
+
+    @property
+    def _label_names(self) -> tuple[str, ...]:
         if self.threshold is not None:
-            names = (self.threshold.dark, self.threshold.bright)
-        return self.all_classes.subset(names)
+            return (self.threshold.dark, self.threshold.bright)
+        return self.model.classes if self.model is not None else ()
 
     @property
     def phase_classes(self) -> Classes:

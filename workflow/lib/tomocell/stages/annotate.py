@@ -8,6 +8,7 @@ import numpy as np
 
 from tomocell.blocks import Block, Limits, Need, transform_volume
 from tomocell.errors import BadInput, Fault
+from tomocell.labelling.settings import IGNORED
 from tomocell.stages.provenance import provenance
 from tomocell.volumes.readers import open_source
 from tomocell.volumes.store import Layout, create_store, open_store
@@ -89,4 +90,4 @@ def _labelled_planes(counts: list[NDArray[np.int64]], ignore: int) -> dict[str, 
 
 
 def _with_ignored(classes: Classes, ignore: int) -> Classes:
-    return Classes((*classes, VoxelClass("ignored", ignore, "#000000")))
+    return Classes((*classes, VoxelClass(IGNORED, ignore, "#000000")))

@@ -55,24 +55,26 @@ def convert(
 ) -> None:
     """Convert ``raw`` (``dataset=`` inside it, ``digest=`` of the code) to ``store``, block by block.
 
+    ``raw_name=`` is what the sample sheet calls the file; the manifest keeps it, so that a scan that was archived
+    after its conversion is known again.
+
     Raises:
         BadInput: If the file cannot be read, is not a volume, or holds values that are not finite.
     """
-    source = crop(open_source(raw, how.get("dataset")), settings)
+    whole = open_source(raw, how.get("dataset"))
+    source = crop(whole, settings)
     layout = Layout(source.shape, source.dtype, voxel_size_um, chunk=settings.chunk_voxels, shard=settings.shard_voxels)
-    lows, highs = [], []
 
     def kernel(voxels: NDArray[Any], block: Block) -> NDArray[Any]:
         _require_finite(source.name, voxels, block)
-        lows.append(voxels.min())
-        highs.append(voxels.max())
         return voxels
 
-    # Three copies at the peak: as read, as cropped, as encoded.
-    need = Need(bytes_per_voxel=3.0 * source.dtype.itemsize)
+    # Three copies at the peak: as read, as stored, as encoded.
+    need = Need(bytes_per_voxel=whole.dtype.itemsize + 2.0 * source.dtype.itemsize)
     with create_store(store, layout, limits, provenance(settings, how.get("digest", ""))) as writer:
         transform_volume(kernel, source, writer, need, limits)
-        writer.notes.update(least=float(min(lows)), greatest=float(max(highs)))
+        if "raw_name" in how:
+            writer.notes["raw"] = how["raw_name"]
     log.info("%s -> %s: %s voxels, %s", raw, store, source.shape, source.dtype)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tomocell.blocks import Block, Limits, Need, reduce_volume
 from tomocell.errors import BadInput, Fault
+from tomocell.labelling.settings import IGNORED
 from tomocell.training.metrics import metrics_of
 from tomocell.volumes.tables import write_json
 
@@ -16,8 +18,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tomocell.volumes.volume import Volume
+    from tomocell.volumes.volume import Classes, Volume
 
+log = logging.getLogger(__name__)
 VALUES = 256
 
 
@@ -25,7 +28,8 @@ def evaluate(labels: Volume, truth: Volume, out: Path, ignore_value: int, limits
     """Write accuracy and the metrics of each class over all voxels whose true value is not ``ignore_value``.
 
     Raises:
-        BadInput: If the shapes differ, a volume is not of labels, or neither names its classes.
+        BadInput: If the shapes differ, a volume is not of labels, neither names its classes, they mean different
+            values by one name, or the ignore value is that of a class.
     """
     if labels.shape != truth.shape:
         raise BadInput(
@@ -37,11 +41,15 @@ def evaluate(labels: Volume, truth: Volume, out: Path, ignore_value: int, limits
     classes = truth.classes or labels.classes
     if not classes:
         raise BadInput(Fault(truth.name, "no classes", "named label values", "give --classes name=value,..."))
+    _require_same_values(labels, truth)
+    _require_no_class_ignored(classes, ignore_value, truth.name)
     pairs = count_pairs(labels, truth, ignore_value, limits)
     values = [member.value for member in classes if member.value != ignore_value]
     _require_declared(pairs, values, truth.name)
     names = tuple(member.name for member in classes if member.value != ignore_value)
-    write_json(out, metrics_of(pairs[np.ix_(values, values)], names))
+    record = metrics_of(pairs[np.ix_(values, values)], names)
+    write_json(out, record)
+    log.info("%s against %s: accuracy %s over %s voxels", labels.name, truth.name, record["accuracy"], record["pixels"])
 
 
 def count_pairs(labels: Volume, truth: Volume, ignore_value: int, limits: Limits) -> NDArray[np.int64]:
@@ -57,6 +65,22 @@ def count_pairs(labels: Volume, truth: Volume, ignore_value: int, limits: Limits
     for _, counts in reduce_volume(kernel, labels, Need(bytes_per_voxel=24.0), limits):
         total += counts
     return total.reshape(VALUES, VALUES)
+
+
+def _require_same_values(labels: Volume, truth: Volume) -> None:
+    for member in labels.classes:
+        if member.name in truth.classes and truth.classes.value(member.name) != member.value:
+            expected = f"{truth.classes.value(member.name)}, its value in {truth.name}"
+            remedy = "tell the classes of both with --classes, or renumber one of them"
+            raise BadInput(Fault(f"{labels.name}, class {member.name}", member.value, expected, remedy))
+
+
+def _require_no_class_ignored(classes: Classes, ignore_value: int, name: str) -> None:
+    for member in classes:
+        if member.value == ignore_value and member.name != IGNORED:
+            value = f"ignore value {ignore_value}, which is class {member.name}"
+            remedy = "give another --ignore-value; -1 ignores nothing"
+            raise BadInput(Fault(name, value, "a value of no class", remedy))
 
 
 def _require_declared(pairs: NDArray[np.int64], values: list[int], name: str) -> None:

@@ -21,21 +21,22 @@ log = logging.getLogger(__name__)
 PACKAGE = "tomocell.series"
 
 
-def collect(results: Path, samples: Sequence[Sample], analysis: str) -> None:
+def collect(results: Path, samples: Sequence[Sample], analysis: str, *, registers: bool = True) -> None:
     """Write ``results/<series>/<analysis>.csv``: one row per timestep, the scalars of its record.
 
+    ``registers`` tells whether the study registers; where it does not, records of registration are of another time.
     Timesteps that were flagged as not registered are left out, and the log says so.
     """
     rows = [
         {"timestep": sample.timestep, "time_min": sample.time_min, "state": sample.state}
         | scalars(_step(results, sample) / f"{analysis}.json")
         for sample in samples
-        if is_in_place(results, sample)
+        if is_in_place(results, sample, registers=registers)
     ]
     write_csv(results / samples[0].series / f"{analysis}.csv", pd.DataFrame(rows))
 
 
-def follow(results: Path, samples: Sequence[Sample], name: str, settings: Frozen) -> None:
+def follow(results: Path, samples: Sequence[Sample], name: str, settings: Frozen, *, registers: bool = True) -> None:
     """Write ``results/<series>/<name>.csv``: what the series analysis ``name`` makes of the records it needs.
 
     It is given every sample, and the records of those that were not flagged as not registered.
@@ -44,22 +45,22 @@ def follow(results: Path, samples: Sequence[Sample], name: str, settings: Frozen
     records = {
         sample.timestep: {need: scalars(_step(results, sample) / f"{need}.json") for need in module.NEEDS}
         for sample in samples
-        if is_in_place(results, sample)
+        if is_in_place(results, sample, registers=registers)
     }
     write_csv(results / samples[0].series / f"{name}.csv", module.follow(samples, records, settings))
 
 
-def is_in_place(results: Path, sample: Sample) -> bool:
+def is_in_place(results: Path, sample: Sample, *, registers: bool) -> bool:
     """Tell whether a timestep may be counted: it was registered, or its study does not register."""
     record = _step(results, sample) / "registration.json"
-    if not record.is_file() or read_json(record).get("registered", True):
+    if not registers or not record.is_file() or read_json(record).get("registered", True):
         return True
     log.warning("%s %s did not register and is left out", sample.series, sample.timestep)
     return False
 
 
 def scalars(path: Path) -> dict[str, Any]:
-    """Return the scalars of a record, without its provenance; those of a part are named ``part_scalar``."""
+    """Return the scalars of a record, without provenance and lists; those of a part are named ``part_scalar``."""
     return _flat({key: value for key, value in read_json(path).items() if key != "provenance"})
 
 
@@ -67,7 +68,8 @@ def _flat(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in record.items():
         name = f"{prefix}{key}"
-        flat |= _flat(value, f"{name}_") if isinstance(value, dict) else {name: value}
+        if not isinstance(value, list):
+            flat |= _flat(value, f"{name}_") if isinstance(value, dict) else {name: value}
     return flat
 
 

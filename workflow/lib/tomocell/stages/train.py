@@ -12,7 +12,7 @@ import pandas as pd
 from tomocell.models.saved import ClassCard, ModelCard, Normalisation, build_network, save_model
 from tomocell.training.launch import WORLD_SIZE, check_world
 from tomocell.training.metrics import metrics_of
-from tomocell.training.train import Outcome, rank_count, train_network
+from tomocell.training.train import Outcome, forget_checkpoints, rank_count, train_network
 from tomocell.training.trainingset import TrainingSet, read_training_set
 from tomocell.volumes.tables import write_csv
 
@@ -42,6 +42,8 @@ def train(results: Path, model: ModelSettings, classes: Classes, network_setting
         card = model_card(model, classes, network_settings, training_set, outcome)
         write_csv(folder / "history.csv", pd.DataFrame(outcome.history))
         save_model(folder, card, outcome.weights)
+        # Else a training that is asked for again would begin at its end.
+        forget_checkpoints(folder / CHECKPOINTS)
         log.info("%s: validation accuracy %.4f", folder, card.metrics["accuracy"])
 
 

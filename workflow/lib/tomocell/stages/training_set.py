@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tomocell.errors import BadInput, Fault
 from tomocell.training.trainingset import Entry, TrainingSet, grey_statistics, split
+from tomocell.volumes.manifest import file_digest, manifest_path
 from tomocell.volumes.planes import axis_number
 from tomocell.volumes.publish import write_text_atomically
 from tomocell.volumes.store import StoreVolume, open_store
@@ -71,7 +72,9 @@ def _entry(results: Path, key: tuple[str, str], pair: Pair, model: ModelSettings
             "series": key[0],
             "timestep": key[1],
             "grey": str(grey.path.relative_to(results)),
+            "grey_checksum": file_digest(manifest_path(grey.path)),
             "annotations": str(annotations.path.relative_to(results)),
+            "annotations_checksum": file_digest(manifest_path(annotations.path)),
             "planes": planes,
             "pixels": annotations.manifest.notes["pixels"],
             "part": part,

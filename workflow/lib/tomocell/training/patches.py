@@ -38,6 +38,7 @@ class PlaneReader:
         self._index = np.full(256, IGNORED, np.int16)
         for position, member in enumerate(classes):
             self._index[member.value] = position
+        self._index[training_set.ignore_value] = IGNORED
         self._stores: dict[str, StoreVolume] = {}
         self._cache: OrderedDict[tuple[str, int], tuple[NDArray[np.float32], NDArray[np.int16]]] = OrderedDict()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 import shutil
@@ -16,7 +17,9 @@ from lightning.pytorch.plugins.environments import LightningEnvironment, TorchEl
 
 from tomocell.errors import BadInput, Fault
 from tomocell.training.learner import Learner
+from tomocell.training.modules import weights_digest
 from tomocell.training.patches import PlaneReader
+from tomocell.volumes.publish import write_text_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +62,7 @@ def train_network(
         BadInput: If the number of ranks is not what was asked for, there are fewer samples than a batch,
             or the loss is not finite.
     """
-    last = _last_checkpoint(checkpoints, fingerprint(training_set, model))
+    last = _last_checkpoint(checkpoints, fingerprint(training_set, model, classes))
     learner = Learner(network, PlaneReader(results, training_set, classes), training_set, model)
     trainer = _trainer(model, checkpoints)
     if last is not None:
@@ -72,10 +75,24 @@ def train_network(
     return Outcome(weights, learner.history, best["confusion"])
 
 
-def fingerprint(training_set: TrainingSet, model: ModelSettings) -> str:
-    """Return a digest of all that a checkpoint must agree with to be gone on from."""
-    text = training_set.model_dump_json() + model.model_dump_json(exclude={"infer"})
-    return hashlib.sha256(text.encode()).hexdigest()
+def fingerprint(training_set: TrainingSet, model: ModelSettings, classes: Classes) -> str:
+    """Return a digest of all that a checkpoint must agree with to be gone on from: data, settings and code."""
+    parts = (
+        training_set.model_dump_json(),
+        model.model_dump_json(exclude={"infer"}),
+        json.dumps([(member.name, member.value) for member in classes]),
+        weights_digest(model.architecture),
+    )
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def forget_checkpoints(checkpoints: Path) -> None:
+    """Remove the checkpoints of a training: one that is over, or another one.
+
+    Their note goes first, so that what a kill leaves of them belongs to no training.
+    """
+    (checkpoints / FINGERPRINT).unlink(missing_ok=True)
+    shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 def rank_count() -> int:
@@ -116,13 +133,20 @@ def _last_checkpoint(checkpoints: Path, mark: str) -> Path | None:
     """Return the checkpoint to go on from; clear away those of another training."""
     note = checkpoints / FINGERPRINT
     last = checkpoints / "last.ckpt"
-    if note.is_file() and note.read_text() == mark:
+    if _read(note) == mark:
         return last if last.is_file() else None
     if int(os.environ.get("RANK", "0")) == 0:
-        shutil.rmtree(checkpoints, ignore_errors=True)
-        checkpoints.mkdir(parents=True)
-        note.write_text(mark)
+        forget_checkpoints(checkpoints)
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        write_text_atomically(note, mark)
     return None
+
+
+def _read(note: Path) -> str:
+    try:
+        return note.read_text()
+    except FileNotFoundError:  # the first rank may be clearing the folder right now
+        return ""
 
 
 def _best_checkpoint(checkpoints: Path) -> Path:

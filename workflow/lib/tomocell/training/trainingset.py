@@ -6,9 +6,11 @@ import logging
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from pydantic import ValidationError
 
 from tomocell.errors import BadInput, Fault
 from tomocell.settings.base import Frozen
+from tomocell.settings.faults import faults_of
 from tomocell.volumes.planes import read_plane
 
 if TYPE_CHECKING:
@@ -22,12 +24,14 @@ log = logging.getLogger(__name__)
 
 
 class Entry(Frozen):
-    """The labelled planes of one timestep; paths are relative to the results folder."""
+    """The labelled planes of one timestep; paths are relative to the results folder, checksums those of manifests."""
 
     series: str
     timestep: str
     grey: str
+    grey_checksum: str
     annotations: str
+    annotations_checksum: str
     planes: tuple[int, ...]
     pixels: dict[str, int]
     part: Literal["train", "validation"]
@@ -85,8 +89,15 @@ def grey_statistics(pairs: Sequence[tuple[StoreVolume, Sequence[int]]], axis: in
 
 
 def read_training_set(path: Path) -> TrainingSet:
-    """Read ``training_set.json``."""
-    return TrainingSet.model_validate_json(path.read_text(encoding="utf-8"))
+    """Read ``training_set.json``.
+
+    Raises:
+        BadInput: If it is no training set, or one of an earlier version.
+    """
+    try:
+        return TrainingSet.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        raise BadInput(*faults_of(error, str(path), "delete it, so that it is made again")) from error
 
 
 def _is_named(key: tuple[str, str], names: Sequence[str]) -> bool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PARTIAL = ".partial"
 SUPERSEDED = ".superseded"
+OWNER = f".owner{PARTIAL}"  # swept with the rest, and first
 LEAST_FREE_BYTES = 1 << 20
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -54,17 +55,40 @@ def atomic_directory(path: Path) -> Iterator[Path]:
 
     The name is unique, so that a writer believed dead that still runs cannot mix its files into ours;
     what earlier writers of the same directory left unfinished is removed first.
+
+    Raises:
+        BadInput: If another writer of the same directory has begun meanwhile; what it made is left alone.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path)
     partial = _partial_beside(path)
+    _owner_of(partial).touch()
     partial.mkdir()
     try:
         with _naming_a_full_disk(path):
             yield partial
+        require_ownership(partial, path)
         _swap(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        _owner_of(partial).unlink(missing_ok=True)
+
+
+def require_ownership(partial: Path, path: Path) -> None:
+    """Check that nobody swept ``partial``, the directory that is to take the place of ``path``.
+
+    The directory itself would not tell: libraries that write into one make it again where it is missing.
+
+    Raises:
+        BadInput: If another writer did, believing this one dead.
+    """
+    if not _owner_of(partial).is_file():
+        remedy = "let it finish; run this again only if nobody else writes it"
+        raise BadInput(Fault(str(path), "another writer took over", "one writer at a time", remedy))
+
+
+def _owner_of(partial: Path) -> Path:
+    return partial.with_suffix(OWNER)
 
 
 def _partial_beside(path: Path) -> Path:
@@ -73,7 +97,8 @@ def _partial_beside(path: Path) -> Path:
 
 def _sweep(path: Path) -> None:
     for pattern in (PARTIAL, SUPERSEDED):
-        for stale in path.parent.glob(f"{path.name}.*{pattern}"):
+        # Files first: a sweep that is cut short never leaves an owner of half a directory.
+        for stale in sorted(path.parent.glob(f"{path.name}.*{pattern}"), key=lambda found: found.is_dir()):
             _remove(stale)
 
 

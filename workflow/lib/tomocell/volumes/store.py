@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,6 +18,7 @@ from tomocell.blocks.runner import map_blocks
 from tomocell.errors import BadInput, Fault
 from tomocell.volumes import omezarr
 from tomocell.volumes.manifest import (
+    FileEntry,
     Manifest,
     Provenance,
     check_presence,
@@ -25,7 +27,7 @@ from tomocell.volumes.manifest import (
     read_manifest,
     write_manifest,
 )
-from tomocell.volumes.publish import atomic_directory
+from tomocell.volumes.publish import atomic_directory, require_ownership
 from tomocell.volumes.pyramid import halve_grey, halve_labels, level_shapes
 from tomocell.volumes.volume import Classes, Region, Shape, Volume, VoxelClass, VoxelSize
 
@@ -54,16 +56,30 @@ class Layout:
 
 @dataclass
 class StoreWriter:
-    """A store under construction; regions given to ``write`` should cover whole shards."""
+    """A store under construction; regions given to ``write`` should cover whole shards.
+
+    Attributes:
+        notes: For the manifest. Those of a grey store tell ``least`` and ``greatest``, of all that was written.
+    """
 
     array: zarr.Array[Any]
     shape: Shape
     shard: Shape
+    is_grey: bool = False
     notes: dict[str, Any] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def write(self, region: Region, voxels: NDArray[Any]) -> None:
-        """Write ``voxels`` to ``region`` of the finest level."""
+        """Write ``voxels`` to ``region`` of the finest level; threads may do so at once."""
+        voxels = np.asarray(voxels).astype(self.array.dtype, copy=False)
+        if self.is_grey:
+            self._note_range(float(voxels.min()), float(voxels.max()))
         self.array[region] = voxels
+
+    def _note_range(self, low: float, high: float) -> None:
+        with self._lock:
+            self.notes["least"] = min(low, self.notes.get("least", low))
+            self.notes["greatest"] = max(high, self.notes.get("greatest", high))
 
 
 class StoreVolume(Volume):
@@ -114,16 +130,23 @@ def open_store(path: Path) -> StoreVolume:
 def create_store(
     path: Path, layout: Layout, limits: Limits, provenance: Provenance | None = None
 ) -> Iterator[StoreWriter]:
-    """Yield a writer; when the block ends well, add the pyramid, verify, rename into place, write the manifest."""
+    """Yield a writer; when the block ends well, add the pyramid, verify, rename into place, write the manifest.
+
+    Raises:
+        BadInput: If another writer of the same store has begun meanwhile; its store and manifest are left alone.
+    """
     chunk, shard = _fit(layout)
     shapes = level_shapes(layout.shape)
     with atomic_directory(path) as partial:
         _write_group(partial, path.name, layout, len(shapes))
         arrays = [_create_array(partial, level, shape, layout) for level, shape in enumerate(shapes)]
-        writer = StoreWriter(arrays[0], layout.shape, shard)
+        writer = StoreWriter(arrays[0], layout.shape, shard, layout.classes is None)
         yield writer
+        require_ownership(partial, path)
         _fill_pyramid(arrays, layout, limits)
         files = list_files(partial)
+        require_ownership(partial, path)
+        _require_metadata(path, files, len(shapes))
         manifest_path(path).unlink(missing_ok=True)
     manifest = Manifest(
         kind="grey" if layout.classes is None else "labels",
@@ -139,6 +162,14 @@ def create_store(
     )
     check_presence(path, manifest)
     write_manifest(path, manifest)
+
+
+def _require_metadata(path: Path, files: dict[str, FileEntry], levels: int) -> None:
+    expected = ["zarr.json", *(f"{level}/zarr.json" for level in range(levels))]
+    missing = [name for name in expected if name not in files]
+    if missing:
+        remedy = "see who else removes files there, then run it again"
+        raise BadInput(Fault(str(path), f"no {', '.join(missing)}", "the store as it was written", remedy))
 
 
 @cache

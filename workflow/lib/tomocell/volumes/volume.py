@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,9 @@ Shape = tuple[int, int, int]
 Region = tuple[slice, slice, slice]
 VoxelSize = tuple[float, float, float]
 AXES = ("z", "y", "x")
+DEFAULT_COLOR = "#888888"
 MOST_VALUE = 255  # labels are stored as uint8
+NAME = re.compile(r"[A-Za-z0-9_-]+")  # names become names of files, columns and keys
 
 
 def whole(shape: Shape) -> Region:
@@ -29,11 +32,22 @@ def whole(shape: Shape) -> Region:
 
 @dataclass(frozen=True)
 class VoxelClass:
-    """A class of voxels: its name, its value in the label volume, its colour as ``#rrggbb``."""
+    """A class of voxels: its name, its value in the label volume, its colour as ``#rrggbb``.
+
+    Raises:
+        BadInput: If the name has other characters than letters, digits, ``_`` and ``-``, or no label has the value.
+    """
 
     name: str
     value: int
-    color: str = "#888888"
+    color: str = DEFAULT_COLOR
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise BadInput(Fault("class name", self.name, "letters, digits, _ and -", "rename the class"))
+        if not 0 <= self.value <= MOST_VALUE:
+            expected = f"a whole number from 0 to {MOST_VALUE}"
+            raise BadInput(Fault(f"value of class {self.name}", self.value, expected, "renumber the labels"))
 
 
 @dataclass(frozen=True)

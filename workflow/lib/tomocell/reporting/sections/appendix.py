@@ -66,7 +66,7 @@ def _tables(source: Source) -> list[Details]:
 def _manifests(source: Source) -> Table:
     rows = []
     for step in source.timesteps:
-        for kind in KINDS:
+        for kind in filter(source.makes, KINDS):
             store = source.folder / step / f"{kind}{STORE_SUFFIX}"
             if manifest_path(store).is_file():
                 manifest = read_manifest(store)

@@ -138,7 +138,7 @@ def _registration_table(rows: pd.DataFrame) -> Table:
 
 def _verdict_of(row: Mapping[Hashable, Any]) -> Verdict:
     """Return no verdict for a residue that is not judged."""
-    if row["is_within"] is None or row["is_within"] != row["is_within"]:  # noqa: PLR0124 - not a number
+    if row["is_within"] is None or row["is_within"] != row["is_within"]:
         return ""
     return _verdict(bool(row["is_within"]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +13,7 @@ from tomocell.errors import BadInput, Fault
 from tomocell.volumes.readers._base import FileVolume, Lazy
 from tomocell.volumes.readers._checks import AXIS_COUNT, listing, numeric, reading, three_axes
 from tomocell.volumes.readers._units import believable_um, um_per_unit
-from tomocell.volumes.volume import AXES, Classes, VoxelClass
+from tomocell.volumes.volume import AXES, DEFAULT_COLOR, MOST_VALUE, Classes, VoxelClass
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 FORMAT = "zarr or OME-Zarr folder (.zarr)"
 MARKERS = ("zarr.json", ".zarray", ".zgroup")
 NAME_KEYS = ("name", "class", "class_name", "label-name")  # of a label's properties: the specification leaves it open
-GREY = VoxelClass("", 0).color
 
 
 class Found(NamedTuple):
@@ -205,17 +205,27 @@ def _scale(entry: dict[str, Any], count: int) -> list[float]:
 
 
 def _classes(attributes: dict[str, Any]) -> Classes:
-    """Return the named labels of an ``image-label``; a label with a colour only is called after its value."""
+    """Return the named labels of an ``image-label``; a label with a colour only is called after its value.
+
+    Characters that names of ours must not have become ``_``; a name that is taken by then gets its value behind it.
+    Values above 255 number objects, not classes: a volume that holds them is no label volume of ours.
+    """
     label = _ome(attributes).get("image-label") or {}
     colors = {entry["label-value"]: entry.get("rgba") for entry in label.get("colors") or []}
     names = {entry["label-value"]: _label_name(entry) for entry in label.get("properties") or []}
-    values = sorted({*colors, *names})
-    return Classes(tuple(VoxelClass(names.get(v) or f"label_{v}", v, _hex(colors.get(v))) for v in values))
+    found: dict[str, VoxelClass] = {}
+    for value in sorted(value for value in {*colors, *names} if 0 <= value <= MOST_VALUE):
+        name = names.get(value) or f"label_{value}"
+        while name in found:
+            name = f"{name}_{value}"
+        found[name] = VoxelClass(name, value, _hex(colors.get(value)))
+    return Classes(tuple(found.values()))
 
 
 def _label_name(entry: dict[str, Any]) -> str | None:
-    return next((str(entry[key]) for key in NAME_KEYS if entry.get(key)), None)
+    name = next((str(entry[key]) for key in NAME_KEYS if entry.get(key)), None)
+    return None if name is None else re.sub(r"[^A-Za-z0-9_-]", "_", name)
 
 
 def _hex(rgba: list[int] | None) -> str:
-    return "#" + "".join(f"{int(part):02x}" for part in rgba[:3]) if rgba else GREY
+    return "#" + "".join(f"{int(part):02x}" for part in rgba[:3]) if rgba else DEFAULT_COLOR
