@@ -101,7 +101,7 @@ def test_blocks_keep_to_the_memory_given() -> None:
         def __init__(self) -> None:
             self.dtype = np.dtype(np.uint8)
 
-    small, large = (cut_for(Huge(), Limits(memory))[0].core for memory in (250, 100_000))
+    small, large = (cut_for(Huge(), Limits(memory))[0].core for memory in (INTERPRETER_MB + 50, 100_000))
     assert np.prod([part.stop + 2 for part in small]) * 12 < 1.02 * 50 * 2**20
     assert tuple(part.stop for part in large) == LARGEST_CORE
 

@@ -19,13 +19,12 @@ from tomocell.registration import transforms
 from tomocell.registration.patch import Patch, grid_of
 
 if TYPE_CHECKING:
-    from tomocell.volumes.volume import Region
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
     from tomocell.registration.settings import ResampleSettings
-    from tomocell.volumes.volume import Shape, Volume, VoxelSize
+    from tomocell.volumes.volume import Region, Shape, Volume, VoxelSize
 
     Array = NDArray[np.float64]
 

@@ -35,12 +35,8 @@ def warnings_of(entries: Sequence[SubvolumeRecord], settings: AcceptSettings) ->
     if worst is None or worst.residual_voxels <= settings.deformation_warning_voxels:
         return ()
     place = ", ".join(f"{value:.4g}" for value in worst.centre_um)
-    return (
-        (
-            f"the sample deforms: the sub-volume around ({place}) um lies {worst.residual_voxels:.2f} voxels off the rigid "
-            f"motion, more than {settings.deformation_warning_voxels:g}"
-        ),
-    )
+    off = f"{worst.residual_voxels:.2f} voxels off the rigid motion, more than {settings.deformation_warning_voxels:g}"
+    return (f"the sample deforms: the sub-volume around ({place}) um lies {off}",)
 
 
 def _too_few(entries: Sequence[SubvolumeRecord], settings: AcceptSettings) -> Iterator[str]:
