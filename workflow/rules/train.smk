@@ -28,5 +28,5 @@ rule train:
         digest=weights_digest(STUDY.model.architecture),
     shell:
         "python -m tomocell.training.launch --nodes {resources.nodes} --devices {resources.devices} "
-        "--cpus {resources.cpus_per_task} --gres {resources.gres:q} "
+        "--cpus {resources.cpus_per_task} --gres '{resources.gres}' "
         "-- tomocell train {params.study:q} > {log:q} 2>&1"

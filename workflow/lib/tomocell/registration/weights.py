@@ -115,4 +115,5 @@ def _around(cells: NDArray[Any]) -> Array:
     """Return the mean over the neighbourhood of each cell."""
     from scipy import ndimage
 
-    return np.maximum(ndimage.uniform_filter(cells.astype(np.float64), NEIGHBOURS), 0)
+    means: Array = np.maximum(ndimage.uniform_filter(cells.astype(np.float64), NEIGHBOURS), 0)
+    return means
