@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import uniform_filter
 
+from support.block_kernels import fail_at_two, index_of
 from tomocell.blocks import Block, Limits, Need, cut, map_blocks, reduce_volume, runner, transform_volume
 from tomocell.blocks.plan import INTERPRETER_MB
 from tomocell.volumes.volume import ArrayVolume
@@ -31,17 +32,6 @@ class ArraySink:
 
     def write(self, region: Region, voxels: NDArray[Any]) -> None:
         self.array[region] = voxels
-
-
-def index_of(block: Block) -> int:
-    return block.index
-
-
-def fail_at_two(block: Block) -> int:
-    if block.index == 2:
-        msg = "block two"
-        raise ArithmeticError(msg)
-    return block.index
 
 
 @pytest.mark.parametrize("workers", [1, 3])
