@@ -107,13 +107,14 @@ def test_a_profile_has_threads_for_every_stage_and_names_no_other(name: str) -> 
     assert set(profile["set-resources"]) <= set(RULES)
 
 
-def test_the_slurm_profile_asks_for_one_node_with_all_its_devices(folder: Path, home: Path) -> None:
+def test_the_slurm_profile_asks_for_one_node_and_its_devices(folder: Path, home: Path) -> None:
     rules = requested(snakemake(folder, home, "-n", "--profile", str(REPOSITORY / "profiles/slurm")))
-    for name in ("train", "infer"):
+    for name, gres in (("train", "gpu:4"), ("infer", "gpu:1")):
         _, resources = rules[name]
-        assert (resources["nodes"], resources["gres"], resources["devices"]) == ("1", "gpu:4", "4")
+        assert (resources["nodes"], resources["gres"]) == ("1", gres)
         # Any of these makes several tasks, each of which would train on its own.
         assert not {"mpi", "tasks", "gpu", "tasks_per_gpu"} & set(resources)
+    assert rules["train"][1]["devices"] == "4"
     for name, (_, resources) in rules.items():
         assert resources["slurm_account"] == "m1234", name
         assert {"mem_mb", "runtime"} <= set(resources), name
