@@ -33,7 +33,7 @@ def lay_out(folder: Path, series: int, timesteps: int) -> None:
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / part)
     tifffile.imwrite(folder / "scan.tif", np.zeros((8, 8, 8), np.uint16))
     study = yaml.safe_load((REPOSITORY / "config/lithium.yaml").read_text())
-    study |= {"samples": "samples.tsv"}
+    study |= {"samples": "samples.tsv", "registration": {}}
     study["report"].pop("truth")
     study["model"]["train"].pop("validation")
     (folder / "study.yaml").write_text(yaml.safe_dump(study))
