@@ -25,6 +25,8 @@ PIECE_VOXELS = 1 << 25  # read at once when a scan is reduced
 LEAST_EDGE = 16  # voxels of an axis that no reduction goes below
 LEAST_VOXELS = 32**3  # features of a few voxels are lost in a smaller copy
 SAME_SIZE = 1e-6
+TRUNCATE = 3.0  # standard deviations that a Gaussian reaches
+SLOPE_REACH = 2  # voxels that a gradient of the spline reaches
 
 
 @runtime_checkable
@@ -82,12 +84,16 @@ class Patch:
         return replace(self, voxels=(self.voxels - np.float32(middle)) * np.float32(1 / (spread or 1.0)))
 
     def smoothed(self, sigma_voxels: float) -> Patch:
-        """Return the patch after a Gaussian of ``sigma_voxels``."""
+        """Return the patch after a Gaussian of ``sigma_voxels``; the mask loses what masked voxels shine into."""
         from scipy import ndimage
 
         if sigma_voxels == 0:
             return self
-        return replace(self, voxels=ndimage.gaussian_filter(self.voxels, sigma_voxels, truncate=3.0))
+        mask = self.mask
+        if mask is not None:
+            reach = math.ceil(TRUNCATE * sigma_voxels) + SLOPE_REACH
+            mask = ndimage.binary_erosion(mask, iterations=reach, border_value=1)
+        return replace(self, voxels=ndimage.gaussian_filter(self.voxels, sigma_voxels, truncate=TRUNCATE), mask=mask)
 
     def splined(self) -> Patch:
         """Return the patch after (1, 4, 1) / 6 along each axis: the cubic B-spline with its voxels as coefficients."""
@@ -127,9 +133,9 @@ def axis_factors(reduction: int, shape: Sequence[int], voxel_um: ArrayLike) -> S
     return (z, y, x)
 
 
-def keeps_detail(factors: Sequence[int], shape: Sequence[int]) -> bool:
+def keeps_detail(factors: Sequence[int], shape: Sequence[int], least_voxels: int = LEAST_VOXELS) -> bool:
     """Tell whether a reduced copy still has enough voxels to fit on."""
-    return math.prod(size // factor for size, factor in zip(shape, factors, strict=True)) >= LEAST_VOXELS
+    return math.prod(size // factor for size, factor in zip(shape, factors, strict=True)) >= least_voxels
 
 
 def read_patch(volume: Volume, region: Region, factors: Shape = (1, 1, 1)) -> Patch:
