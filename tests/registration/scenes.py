@@ -1,4 +1,4 @@
-"""Scenes of soft balls whose motion is known exactly: balls stay balls under a rigid motion, so nothing is interpolated."""
+"""Scenes of soft balls with exact motions: balls stay balls under a rigid motion, so nothing is interpolated."""
 
 from __future__ import annotations
 

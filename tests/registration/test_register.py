@@ -56,7 +56,7 @@ def test_a_known_motion_is_found(angle: float, shift: float, seed: int) -> None:
     assert not found.deforms
     assert (found.correlation_after or 0) > 0.9
     if shift:
-        assert (found.correlation_before or 0) < 0.5 < 0.9 < (found.correlation_after or 0)
+        assert (found.correlation_before or 0) < 0.5
 
 
 def test_voxels_that_are_not_cubes() -> None:
@@ -105,7 +105,7 @@ def test_another_sample_did_not_register(seed: int) -> None:
     found = register(fixed, other, FLAG)
     assert not found.registered
     assert "sub-volumes were found" in " ".join(found.reasons)
-    with pytest.raises(NotRegistered, match="another cell.*expected a scan that registers") as caught:
+    with pytest.raises(NotRegistered, match=r"another cell.*expected a scan that registers") as caught:
         register(fixed, other, SETTINGS)
     assert caught.value.registration == found
     again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301 - our own bytes, as a worker process sends them

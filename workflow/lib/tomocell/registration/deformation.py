@@ -1,10 +1,10 @@
 """What a rigid motion leaves: a smooth displacement through what the sub-volumes say, to be corrected if asked for.
 
-The cell swells, bends and shears a little; the sub-volumes' own motions tell by how much at their centres. An affine map
-is the least-squares one (the smallest where the centres lie in a plane or a line); the spline adds the biharmonic one
-in three dimensions, sum_i w_i |p - c_i|, through what the affine map leaves (thin plates in 3D; Bookstein, IEEE TPAMI 11
-(1989), doi:10.1109/34.24792). Beyond the box of the sub-volumes the displacement of its face is carried on: nothing is
-known out there.
+The cell swells, bends and shears a little; the sub-volumes' own motions tell by how much at their centres. An affine
+map is the least-squares one (the smallest where the centres lie in a plane or a line); the spline adds the biharmonic
+one in three dimensions, sum_i w_i |p - c_i|, through what the affine map leaves (thin plates in 3D; Bookstein, IEEE
+TPAMI 11 (1989), doi:10.1109/34.24792). Beyond the box of the sub-volumes the displacement of its face is carried on:
+nothing is known out there.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Deformation:
         return self.nodes_um.size == 0
 
 
-NONE = Deformation(np.empty((0, 0, 0, 0)))
+NONE = Deformation(np.empty((3, 0, 0, 0)))
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """The tilt of a scan's layers: the plane that the electrodes' faces lie in, found by fitting planes to them.
 
-Layers (electrodes, electrolyte, membrane) lie across z, more or less. The profile of grey values along z is the same all
-over the plane but for its height; so the height of each column of the scan against the mean profile is measured by
-correlation, and a plane is fitted through the heights, columns that stand apart left out (Tukey's biweight). The start is
-the pair of slopes that makes the mean profile sharpest.
+Layers (electrodes, electrolyte, membrane) lie across z, more or less. The profile of grey values along z is the same
+all over the plane but for its height; so the height of each column of the scan against the mean profile is measured by
+correlation, and a plane is fitted through the heights, columns that stand apart left out (Tukey's biweight). The start
+is the pair of slopes that makes the mean profile sharpest.
 """
 
 from __future__ import annotations

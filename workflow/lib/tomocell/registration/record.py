@@ -13,6 +13,7 @@ from tomocell.registration.deformation import Residuals
 from tomocell.settings.base import Frozen
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
     from tomocell.volumes.volume import Volume
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 Vector = tuple[float, float, float]
 Row = tuple[float, float, float, float]
 Matrix = tuple[Row, Row, Row, Row]
+VECTORS = (("centre", "um"), ("rotation", "deg"), ("displacement", "um"), ("residual", "um"))
+PLAIN = ("residual_voxels", "correlation_before", "correlation_after", "agreement", "found", "kept")
+COLUMNS = ["subvolume", *(f"{name}_{axis}_{unit}" for name, unit in VECTORS for axis in "zyx"), *PLAIN]
 FIELD = ("centre_um", "residual_um")
 IDENTITY: Matrix = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0))
 
@@ -116,6 +120,14 @@ class Registration(Frozen):
         }
         return self.model_copy(update=changes)
 
+    def table(self) -> pd.DataFrame:
+        """Return one row per sub-volume: where it lies, its own motion, and what that says beside the merged one."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [_row(number, part) for number, part in enumerate(self.subvolumes, start=1)], columns=COLUMNS
+        )
+
     def residuals(self) -> Residuals:
         """Return what the sub-volumes that were found say beside the rigid motion."""
         found = [part for part in self.subvolumes if part.found]
@@ -159,6 +171,14 @@ class NotRegistered(BadInput):
 
     def __reduce__(self) -> tuple[type[NotRegistered], tuple[str, Registration]]:  # type: ignore[override]
         return (NotRegistered, (self.name, self.registration))
+
+
+def _row(number: int, part: SubvolumeRecord) -> dict[str, Any]:
+    row: dict[str, Any] = {"subvolume": number}
+    for name, unit in VECTORS:
+        values = getattr(part, f"{name}_{unit}")
+        row |= {f"{name}_{axis}_{unit}": value for axis, value in zip("zyx", values, strict=True)}
+    return row | {name: getattr(part, name) for name in PLAIN}
 
 
 def vector(values: ArrayLike) -> Vector:

@@ -68,12 +68,18 @@ class Fitted:
 
 
 def register(
-    fixed: Volume, moving: Volume, settings: RegisterSettings, *, mask: Volume | None = None, threads: int = 1
+    fixed: Volume,
+    moving: Volume,
+    settings: RegisterSettings,
+    *,
+    mask: Volume | None = None,
+    threads: int = 1,
+    start: Array | None = None,
 ) -> Registration:
     """Return how ``moving`` lies in relation to ``fixed``.
 
     Reads a reduced copy of both scans (cropped where they are large) and the sub-volumes; never a whole large scan.
-    ``mask``, on the grid of ``fixed``, is non-zero where it may be used.
+    ``mask``, on the grid of ``fixed``, is non-zero where it may be used. ``start`` spares the search for one.
 
     A scan counts as registered when enough sub-volumes were found (their gradients agree in every direction) and agree
     with the merged motion, when together they correlate, and when the motion is within the limits of the settings.
@@ -85,15 +91,16 @@ def register(
     """
     _check(fixed, moving, mask)
     pair = Pair(fixed, moving, mask, threads)
-    start = find_start(fixed, moving, settings, threads)
-    fitted = [_fit(pair, region, start.matrix, settings) for region in choose(pair, start.matrix, settings)]
+    if start is None:
+        start = find_start(fixed, moving, settings, threads).matrix
+    fitted = [_fit(pair, region, start, settings) for region in choose(pair, start, settings)]
     merged, kept = _merge(fitted, np.array(fixed.size), settings)
     if any(kept) and not all(kept):
         fitted = [
             part if keep else _again(pair, part, merged.matrix, settings)
             for part, keep in zip(fitted, kept, strict=True)
         ]
-    record = _record(pair, fitted, start.matrix, settings)
+    record = _record(pair, fitted, start, settings)
     for warning in record.warnings:
         log.warning("%s: %s", moving.name, warning)
     if not record.registered and settings.on_failure == "stop":

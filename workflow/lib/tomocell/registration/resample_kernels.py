@@ -38,7 +38,7 @@ def within(index: int, size: int) -> int:
 
 
 @inlined
-def keys_weights(t: np.float64) -> tuple[np.float32, np.float32, np.float32, np.float32]:
+def keys_weights(t: float) -> tuple[np.float32, np.float32, np.float32, np.float32]:
     """Return the weights of cubic convolution (a = -1/2) for the voxels at -1, 0, 1 and 2 from the floor."""
     square, cube = t * t, t * t * t
     return (
@@ -50,7 +50,7 @@ def keys_weights(t: np.float64) -> tuple[np.float32, np.float32, np.float32, np.
 
 
 @inlined
-def along_edge(at: np.float64, step: np.float64, count: int) -> tuple[int, np.float64]:
+def along_edge(at: float, step: float, count: int) -> tuple[int, float]:
     """Return the node before a voxel along one axis, and how far the voxel is to the next; ends are carried on."""
     place = min(max(at / step, 0.0), count - 1.0)
     node = min(int(math.floor(place)), max(count - 2, 0))
@@ -58,7 +58,7 @@ def along_edge(at: np.float64, step: np.float64, count: int) -> tuple[int, np.fl
 
 
 @inlined
-def pull(field: Array, axis: int, node: tuple[int, int, int], share: tuple[float, float, float]) -> np.float64:
+def pull(field: Array, axis: int, node: tuple[int, int, int], share: tuple[float, float, float]) -> float:
     """Return one component of the displacement field, trilinear between its nodes."""
     k, j, i = node
     w, v, u = share
@@ -70,19 +70,17 @@ def pull(field: Array, axis: int, node: tuple[int, int, int], share: tuple[float
     far = (1 - v) * ((1 - u) * field[axis, k_next, j, i] + u * field[axis, k_next, j, i_next]) + v * (
         (1 - u) * field[axis, k_next, j_next, i] + u * field[axis, k_next, j_next, i_next]
     )
-    return (1 - w) * near + w * far
+    return (1 - w) * near + w * far  # type: ignore[no-any-return]
 
 
 @inlined
-def locate(
-    grid: Array, field: Array, steps: Array, voxel: tuple[float, float, float]
-) -> tuple[np.float64, np.float64, np.float64]:
+def locate(grid: Array, field: Array, steps: Array, voxel: tuple[float, float, float]) -> tuple[float, float, float]:
     """Return where a reference voxel lies in the moving scan; an empty field means none."""
     z, y, x = voxel
     at_z = grid[0, 0] * z + grid[0, 1] * y + grid[0, 2] * x + grid[0, 3]
     at_y = grid[1, 0] * z + grid[1, 1] * y + grid[1, 2] * x + grid[1, 3]
     at_x = grid[2, 0] * z + grid[2, 1] * y + grid[2, 2] * x + grid[2, 3]
-    if field.shape[0] > 0:
+    if field.shape[1] > 0:
         k, w = along_edge(z, steps[0], field.shape[1])
         j, v = along_edge(y, steps[1], field.shape[2])
         i, u = along_edge(x, steps[2], field.shape[3])

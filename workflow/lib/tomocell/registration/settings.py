@@ -33,8 +33,8 @@ class LevelSettings(Frozen):
 
     level: Literal["none", "estimate", "given"] = Field(
         "none",
-        description="Turn the reference's frame so that its layers lie across z: not, by a tilt that is estimated (planes "
-        "fitted to the layers), or by the one given.",
+        description="Turn the reference's frame so that its layers lie across z: not, by a tilt that is estimated "
+        "(planes fitted to the layers), or by the one given.",
     )
     tilt_deg: tuple[float, float] = Field(
         (0.0, 0.0), description="Tilt of the layers in z-y and in z-x sections of the reference (level: given)."
@@ -47,8 +47,8 @@ class FollowSettings(Frozen):
 
     follow: Literal["reference", "neighbour"] = Field(
         "reference",
-        description="Fit each scan to the reference, or to its neighbour in time towards the reference, whose motion is "
-        "then composed with it: for samples that change too much over the series. The drift of the chain is reported.",
+        description="Fit each scan to the reference, or to its neighbour in time towards the reference, whose motion "
+        "is then composed with it: for samples that change too much over the series. The drift is reported.",
     )
 
 

@@ -90,6 +90,12 @@ class SampleSheet:
         marked = [sample.timestep for sample in self.of(series) if sample.reference]
         return marked[0] if marked else self.timesteps(series)[-1]
 
+    def towards_reference(self, series: str, timestep: str) -> str:
+        """Return the neighbour of a timestep on the way to the reference; the reference itself for its neighbours."""
+        steps, reference = self.timesteps(series), self.reference(series)
+        here, there = steps.index(timestep), steps.index(reference)
+        return steps[here + (there > here) - (there < here)]
+
     def labelled(self) -> tuple[Sample, ...]:
         """Return the rows that have annotations."""
         return tuple(sample for sample in self.samples if sample.labels)
