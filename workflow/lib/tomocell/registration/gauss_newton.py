@@ -77,7 +77,7 @@ class _Level:
         self.few = _thin(fixed.voxels.shape)
         self.greys = fixed.voxels[self.few].ravel()
         self.slopes = np.ones_like(self.greys) if final else _slopes(fixed, self.few)
-        self.least_scale = LEAST_SCALE * float(fixed.voxels.std(dtype=np.float64))
+        self.least_scale = LEAST_SCALE * float(self.greys.std(dtype=np.float64))
         self.model: tuple[float, float] | None = None
 
     def refine(self, matrix: Array, tolerance_voxels: float) -> tuple[Array, int, bool]:
