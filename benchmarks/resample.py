@@ -23,7 +23,7 @@ import numpy as np
 LIBRARY = Path(__file__).resolve().parents[1] / "workflow" / "lib"
 sys.path.insert(0, str(LIBRARY))
 
-from tomocell.registration import transforms
+from tomocell.registration import transforms  # noqa: E402
 
 MEMORY_MB = 512
 THREADS = 2

@@ -75,3 +75,42 @@ def test_a_loaded_rock_registers_and_is_told_to_deform() -> None:
 def test_snow_is_not_concrete() -> None:
     found = register(real("concrete_snow/snow.tif"), real("concrete_snow/concrete_xray.tif"), FLAG)
     assert not found.registered
+
+
+def test_xrays_and_neutrons_meet_by_mutual_information() -> None:
+    """No truth is known of the pair, but a scan that is cut elsewhere must be found elsewhere by as much."""
+    xray, neutron = real("concrete_snow/concrete_xray.tif"), real("concrete_snow/concrete_neutron.tif")
+    settings = RegisterSettings(
+        engine="simpleitk",
+        metric="mutual_information",
+        subvolume_count=1,
+        subvolume_size_voxels=(64, 64, 64),
+        subvolume_centres_voxels=((50, 50, 50),),
+        start_search_deg=0,
+        maximum_rotation_deg=30,
+        pyramid=(2, 1),
+    )
+    cut = ArrayVolume(neutron.read((slice(3, 100), slice(2, 100), slice(4, 100))), CUBE, name="cut")
+    first, second = (register(xray, other, settings, threads=2) for other in (neutron, cut))
+    moved = transforms.displacement(first.matrix, (50, 50, 50))
+    assert first.registered
+    assert np.abs(moved).max() < 5
+    shift = moved - transforms.displacement(second.matrix, (50, 50, 50))
+    assert np.abs(shift - (3, 2, 4)).max() < 0.3
+
+
+def test_the_wall_of_a_round_sample_is_not_taken_for_the_sample() -> None:
+    """The neutron scan is turned by 20 degrees: with the wall in view, the walls alone agree well as they lie."""
+    xray, neutron = real("concrete_snow/concrete_xray.tif"), real("concrete_snow/concrete_neutron.tif")
+    settings = RegisterSettings(
+        engine="simpleitk",
+        metric="mutual_information",
+        subvolume_count=1,
+        subvolume_size_voxels=(88, 88, 88),
+        start_search_deg=0,
+        pyramid=(2, 1),
+        on_failure="flag",
+    )
+    found = register(xray, neutron, settings, threads=2, start=np.eye(4))
+    assert not found.registered
+    assert "rotation about z is left open" in " ".join(found.reasons)

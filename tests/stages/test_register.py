@@ -91,7 +91,7 @@ def test_blocks_change_nothing(
     scans: tuple[ArrayVolume, ArrayVolume], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(scans, tmp_path / "whole")
-    monkeypatch.setattr("tomocell.stages.register.choose_core", lambda *_: (7, 36, 33))
+    monkeypatch.setattr("tomocell.registration.place.Placed.block_shape", lambda *_: (7, 36, 33))
     register(Scans(*scans), tmp_path / "cut", SETTINGS, Limits(2048, 2))
     stores = [open_store(tmp_path / name / "registered.ome.zarr") for name in ("whole", "cut")]
     first, second = (store.read(whole(store.shape)) for store in stores)

@@ -89,6 +89,10 @@ class Registration(Frozen):
     significance: float | None = Field(
         None, description="Distance of that agreement from what chance gives, in standard deviations of chance."
     )
+    determinacy: dict[str, float] = Field(
+        {},
+        description="Share of the agreement lost where the motion is off by 8 voxels, by direction: 0 leaves it open.",
+    )
     largest_residual_voxels: float = Field(description="Largest residual of a sub-volume found.")
     rms_residual_voxels: float = Field(description="Root mean square residual of the sub-volumes kept.")
     deforms: bool = Field(description="Whether the sample deforms: the largest residual is over the warning's limit.")

@@ -10,6 +10,7 @@ import numpy as np
 
 from tomocell.errors import BadInput, Fault
 from tomocell.registration import transforms
+from tomocell.registration.determinacy import determinacy
 from tomocell.registration.engines import Fit, engine_of
 from tomocell.registration.likeness import DECOYS, Likeness, compare, compare_decoys, nothing, significance
 from tomocell.registration.merge import Merged, Motion, merge
@@ -185,6 +186,7 @@ def _record(pair: Pair, fitted: list[Fitted], start: Array, settings: RegisterSe
         correlation_after=after.likeness.correlation,
         agreement=after.likeness.accord(settings),
         significance=after.significance,
+        determinacy=after.determinacy,
         largest_residual_voxels=largest,
         rms_residual_voxels=rms_residual(entries),
         deforms=largest > settings.deformation_warning_voxels,
@@ -201,7 +203,8 @@ def _after(pair: Pair, fitted: list[Fitted], matrix: Array, settings: RegisterSe
         moving = pair.read_moving(fixed, matrix, CUBIC_MARGIN)
         after += compare(fixed, moving, matrix)
         decoys = [decoy + more for decoy, more in zip(decoys, compare_decoys(fixed, moving, matrix), strict=True)]
-    return After(after, significance(after, decoys, settings))
+    regions = [part.region for part in fitted]
+    return After(after, significance(after, decoys, settings), determinacy(pair, regions, matrix, settings))
 
 
 def _entry(part: Fitted, merged: Array, voxel_um: Array, *, kept: bool) -> SubvolumeRecord:

@@ -117,10 +117,17 @@ class AcceptSettings(Frozen):
         "that counts as found.",
     )
     minimum_significance: float = Field(
-        8.0,
+        12.0,
         gt=0,
         description="Least distance of the agreement of all sub-volumes together from what chance gives, in standard "
-        "deviations of chance; scans of different samples reach up to 6.",
+        "deviations of chance; scans of different samples reach up to 10.",
+    )
+    minimum_determinacy: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="Least share of the agreement that must be lost where the motion is off by 8 voxels, in the "
+        "direction where least is lost: a round wall, layers or an extrusion leave a direction open.",
     )
     minimum_correlation: float = Field(0.05, ge=0, lt=1, description="Least correlation of all sub-volumes together.")
     minimum_kept_percent: float = Field(

@@ -29,10 +29,12 @@ class After:
     Attributes:
         likeness: How alike the scans are there.
         significance: By how many standard deviations that is more than chance.
+        determinacy: What is lost where the motion is a little off, by direction.
     """
 
     likeness: Likeness
     significance: float
+    determinacy: dict[str, float]
 
 
 def why_not(
@@ -87,6 +89,12 @@ def _unlike(after: After, settings: RegisterSettings) -> Iterator[str]:
         yield (
             f"the gradients of all sub-volumes together agree by {after.significance:.1f} standard deviations of chance"
             f", less than {settings.minimum_significance:g}"
+        )
+    least = min(after.determinacy, key=lambda direction: after.determinacy[direction])
+    if after.determinacy[least] < settings.minimum_determinacy:
+        yield (
+            f"the {least} is left open: 8 voxels off, {after.determinacy[least]:.1%} of the agreement is lost, less "
+            f"than {settings.minimum_determinacy:.0%}"
         )
 
 

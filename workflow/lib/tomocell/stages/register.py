@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tomocell.blocks import Block, Limits, Need, choose_core, cut, map_blocks
+from tomocell.blocks import Block, Limits, cut, map_blocks
 from tomocell.registration.chain import Neighbour, register_over
 from tomocell.registration.level import levelling
 from tomocell.registration.pictures import write_pictures
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from tomocell.volumes.volume import Region, Volume
 
 log = logging.getLogger(__name__)
-BYTES_BESIDE_VOXELS = 8.0  # a turned box is read larger than the block it fills, and interpolated in double precision
 
 
 @dataclass(frozen=True)
@@ -116,8 +115,7 @@ def _resample(moving: Volume, path: Path, placed: Placed, limits: Limits, own: P
     shape = placed.shape
     layout = Layout(shape, moving.dtype, placed.frame.voxel_size_um)
     with create_store(path, layout, limits, own) as writer:
-        need = Need(bytes_per_voxel=3.0 * moving.dtype.itemsize + BYTES_BESIDE_VOXELS)
-        core = choose_core(shape, need, limits, writer.shard)
+        core = placed.block_shape(moving, limits, writer.shard)
 
         def work(block: Block) -> int:
             resampled = placed.resample(moving, block.core)
