@@ -146,7 +146,7 @@ FAULTS = {
     "grey, not labels": (["measure", "class_volumes", "{grey}", *EDGES, *CLASSES], "uint16"),
     "no model": (["infer", "nowhere", "{grey}", *EDGES], "model.json"),
     "two shapes": (["evaluate", "{labels}", "{small}", *CLASSES], "(12, 24, 28)"),
-    "too little memory": (["convert", "{grey}", *EDGES, "--memory-mb", "200"], "at least"),
+    "too little memory": (["convert", "{grey}", *EDGES, "--memory-mb", "150"], "at least"),
     "grey, not labels, by porosity": (["measure", "porosity", "{grey}", *EDGES, *CLASSES], "uint16"),
     "value without class": (
         ["measure", "class_volumes", "{labels}", *EDGES, "--classes", "pore=0,solid=1"],

@@ -87,7 +87,7 @@ def test_what_a_manifest_was_converted_from(tmp_path: Path) -> None:
 
 
 CROPS: dict[str, tuple[dict[str, Any], int]] = {
-    "inside": ({"crop_start_voxels": [1, 0, 0], "crop_size_voxels": [1, 3, 4]}, 0),
+    "inside": ({"crop_start_voxels": [0, 1, 0], "crop_size_voxels": [2, 2, 4]}, 0),
     "too long": ({"crop_start_voxels": [1, 0, 0], "crop_size_voxels": [2, 3, 4]}, 2),
     "starts behind": ({"crop_start_voxels": [0, 3, 4]}, 4),
 }

@@ -2,5 +2,16 @@
 
 from tomocell.blocks.plan import Block, Limits, Need, choose_core, cut
 from tomocell.blocks.runner import map_blocks, reduce_volume, transform_volume
+from tomocell.blocks.slabs import transform_slabs
 
-__all__ = ["Block", "Limits", "Need", "choose_core", "cut", "map_blocks", "reduce_volume", "transform_volume"]
+__all__ = [
+    "Block",
+    "Limits",
+    "Need",
+    "choose_core",
+    "cut",
+    "map_blocks",
+    "reduce_volume",
+    "transform_slabs",
+    "transform_volume",
+]

@@ -73,6 +73,8 @@ class ZarrVolume(FileVolume):
         level = found.inside.rpartition("/")[2] or path.name
         size_um = _voxel_size(multiscale, level, self._places)
         super().__init__(path, shape, numeric(array.dtype, name), size_um, name)
+        z, y, x = (array.chunks[place] for place in self._places)
+        self.grain = (z, y, x)
         self.classes = _classes(found.attributes)
         self._array = Lazy(partial(_open_array, path, found.inside))
         self._folder = path / found.inside
