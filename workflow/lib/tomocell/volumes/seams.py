@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
     from tomocell.volumes.settings import StitchSettings
 
-WINDOW_EDGE = 101  # 101^3 voxels: some 70 MB while they are correlated; the same whatever the memory limit
+log = logging.getLogger(__name__)
+WINDOW_EDGE = 96  # 96^3 voxels: some 50 MB while they are correlated; the same whatever the memory limit
 PATCHES = 3  # along each axis across the seam
 
 
@@ -45,6 +47,7 @@ def find_seam(first: Volume, second: Volume, settings: StitchSettings) -> Seam:
     best = np.unravel_index(int(np.argmax(correlation)), correlation.shape)
     z, y, x = (int(index) - search for index in best)
     seam = Seam((z, y, x), round(float(correlation[best]), 6))
+    log.info("%s: offset %s, correlation %.3f to %s", second.name, seam.offset_voxels, seam.correlation, first.name)
     _check(first, second, seam, settings)
     return seam
 
@@ -85,8 +88,6 @@ def _places(low: int, high: int, most: int, count: int) -> list[slice]:
 
 def _sums(first: Volume, second: Volume, patch: Region, settings: StitchSettings, middle: float) -> NDArray[np.float64]:
     """Return, for every offset, the sums of a, b, aa, bb, ab and 1 over a patch; shape (6, offsets...)."""
-    from scipy.signal import correlate
-
     search = settings.search_voxels
     place = AXES.index(settings.axis)
     shift = first.shape[place] - settings.overlap_voxels
@@ -95,7 +96,7 @@ def _sums(first: Volume, second: Volume, patch: Region, settings: StitchSettings
     a = _finite(first, (window[0], window[1], window[2])) - middle
     b = _finite(second, patch) - middle
     count = [float(b.size), float(b.sum()), float((b * b).sum())]
-    ab = correlate(a, b, mode="valid", method="fft" if search else "direct")
+    ab = _products(a, b)
     ones, sum_b, sum_bb = (np.full(ab.shape, value) for value in count)
     return np.stack([_box_sum(a, b.shape), sum_b, _box_sum(a * a, b.shape), sum_bb, ab, ones])
 
@@ -106,6 +107,18 @@ def _finite(volume: Volume, region: Region) -> NDArray[np.float64]:
         remedy = "reconstruct again, or replace such voxels before conversion"
         raise BadInput(Fault(volume.name, "voxels that are no numbers in the overlap", "finite grey values", remedy))
     return voxels
+
+
+def _products(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sum of products of ``b`` with every box of its size inside ``a``.
+
+    Fourier's transform of the size of ``a`` wraps around, but not where ``b`` lies inside.
+    """
+    from scipy.fft import irfftn, rfftn
+
+    product = irfftn(rfftn(a) * np.conj(rfftn(b, a.shape)), a.shape)
+    z, y, x = (slice(0, whole - part + 1) for whole, part in zip(a.shape, b.shape, strict=True))
+    return np.asarray(product[z, y, x])
 
 
 def _box_sum(voxels: NDArray[np.float64], edges: tuple[int, ...]) -> NDArray[np.float64]:

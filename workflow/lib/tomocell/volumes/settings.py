@@ -36,9 +36,8 @@ class StitchSettings(Frozen):
     def _something_to_compare(self) -> Self:
         least = self.search_voxels + LEAST_SEAM_VOXELS
         if self.overlap_voxels < least:
-            msg = (
-                f"overlap_voxels {self.overlap_voxels}: expected at least search_voxels + {LEAST_SEAM_VOXELS}, {least}"
-            )
+            msg = f"overlap_voxels {self.overlap_voxels}: expected at least {least}, "
+            msg += f"search_voxels + {LEAST_SEAM_VOXELS}"
             raise ValueError(msg)
         return self
 
