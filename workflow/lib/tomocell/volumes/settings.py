@@ -53,7 +53,7 @@ class ConvertSettings(Frozen):
     )
     allow_mirror: bool = Field(
         default=False,
-        description="Allow 'axes' that make a mirror image ('y z x' does not, 'x y z' does): only for files that are "
+        description="Allow 'axes' that make a mirror image ('x z y' does not, 'y z x' does): only for files that are "
         "mirrored themselves, or store their axes in another order than readers expect.",
     )
     crop_start_voxels: tuple[Index, Index, Index] = Field(
