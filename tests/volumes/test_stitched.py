@@ -172,6 +172,12 @@ def test_a_short_field_between_two_others_is_named() -> None:
     assert stitch(fields, settings(), search=False).shape == (34 + 32 + 34 - 24, ACROSS, ACROSS)
 
 
+def test_fields_that_drift_apart_are_told() -> None:
+    scene = gaussian_filter(np.random.default_rng(1).normal(size=(160, 30, 30)), 1.5)
+    fields = [ArrayVolume(scene[24 * n : 24 * n + 36, 3 * n : 3 * n + 13], None, name=f"field {n}") for n in range(6)]
+    refused(fields, "field 0", "(0, 3, 0), (0, 3, 0)", "in common", overlap_voxels=12, search_voxels=4)
+
+
 def test_a_field_too_narrow_for_the_search_is_named() -> None:
     fields = [odd((LENGTH, 11, ACROSS)), odd((LENGTH, 11, ACROSS))]
     refused(fields, "along y", "found 11", "at least 12")

@@ -33,7 +33,13 @@ def stitch(fields: Sequence[Volume], settings: StitchSettings, *, search: bool) 
         raise BadInput(*faults)
     pairs = itertools.pairwise(fields)
     seams = [find_seam(first, second, settings) if search else Seam((0, 0, 0), 1.0) for first, second in pairs]
-    return StitchedVolume(fields, settings, seams)
+    volume = StitchedVolume(fields, settings, seams)
+    if min(volume.shape) < 1:
+        offsets = ", ".join(str(seam.offset_voxels) for seam in seams)
+        expected = f"fields of {fields[0].shape} voxels that have a part in common"
+        remedy = "correct convert.stitch, or convert the fields one by one"
+        raise BadInput(Fault(fields[0].name, f"offsets {offsets}", expected, remedy))
+    return volume
 
 
 class StitchedVolume(Volume):
