@@ -67,13 +67,33 @@ def store_path(manifest: Path) -> Path:
     return manifest.with_name(manifest.name.removesuffix(MANIFEST_SUFFIX) + STORE_SUFFIX)
 
 
-def list_files(store: Path) -> dict[str, FileEntry]:
-    """Return size and checksum of every file below ``store``, by its path inside the store."""
-    files = sorted(path for path in store.rglob("*") if path.is_file())
-    return {
-        path.relative_to(store).as_posix(): FileEntry(bytes=path.stat().st_size, sha256=file_digest(path))
-        for path in files
-    }
+def list_files(store: Path, known: dict[str, FileEntry] | None = None) -> dict[str, FileEntry]:
+    """Return size and checksum of every file below ``store``, by its path inside the store.
+
+    What is ``known`` of a file is believed, if its size is right; the others are read.
+    """
+    entries: dict[str, FileEntry] = {}
+    for path in sorted(path for path in store.rglob("*") if path.is_file()):
+        name = path.relative_to(store).as_posix()
+        entry = (known or {}).get(name)
+        if entry is None or entry.bytes != path.stat().st_size:
+            entry = file_entry(path)
+        if entry is not None:
+            entries[name] = entry
+    return entries
+
+
+def file_entry(path: Path) -> FileEntry | None:
+    """Return size and checksum of a file, read once and in pieces; None where there is none."""
+    digest, size = hashlib.sha256(), 0
+    try:
+        with path.open("rb", buffering=0) as handle:
+            while piece := handle.read(READ_BYTES):
+                digest.update(piece)
+                size += len(piece)
+    except FileNotFoundError:
+        return None
+    return FileEntry(bytes=size, sha256=digest.hexdigest())
 
 
 def file_digest(path: Path) -> str:
