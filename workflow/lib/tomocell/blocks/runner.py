@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tomocell.volumes.volume import Region, Shape, Volume
 
 T = TypeVar("T")
+Part = TypeVar("Part")  # a block, or whatever else a volume is walked through in
 
 
 class Sink(Protocol):
@@ -32,7 +33,7 @@ class Sink(Protocol):
 
 
 def map_blocks(
-    kernel: Callable[[Block], T], blocks: Iterable[Block], workers: int, *, processes: bool = False
+    kernel: Callable[[Part], T], blocks: Iterable[Part], workers: int, *, processes: bool = False
 ) -> Iterator[T]:
     """Yield ``kernel(block)`` for each block, in order, with at most ``workers`` blocks in flight.
 
@@ -43,14 +44,14 @@ def map_blocks(
     return show_progress(results, len(blocks)) if isinstance(blocks, Sized) else results
 
 
-def run_blocks(kernel: Callable[[Block], None], blocks: Sequence[Block], workers: int) -> None:
+def run_blocks(kernel: Callable[[Part], None], blocks: Sequence[Part], workers: int) -> None:
     """Run ``kernel`` on each block, in threads; as nothing has to wait for its turn, no thread waits for another."""
     for _ in show_progress(_map(kernel, blocks, workers, ahead=workers), len(blocks)):
         pass
 
 
 def _map(
-    kernel: Callable[[Block], T], blocks: Iterable[Block], workers: int, *, processes: bool = False, ahead: int = 0
+    kernel: Callable[[Part], T], blocks: Iterable[Part], workers: int, *, processes: bool = False, ahead: int = 0
 ) -> Iterator[T]:
     """Yield results in order; up to ``ahead`` more blocks wait for a worker, or as results for an earlier block."""
     if workers == 1 and not processes:

@@ -84,25 +84,26 @@ def list_files(store: Path, known: dict[str, FileEntry] | None = None) -> dict[s
 
 
 def file_entry(path: Path) -> FileEntry | None:
-    """Return size and checksum of a file, read once and in pieces; None where there is none."""
-    digest, size = hashlib.sha256(), 0
+    """Return size and checksum of a file; None where there is none."""
     try:
-        with path.open("rb", buffering=0) as handle:
-            while piece := handle.read(READ_BYTES):
-                digest.update(piece)
-                size += len(piece)
+        return _measured(path)
     except FileNotFoundError:
         return None
-    return FileEntry(bytes=size, sha256=digest.hexdigest())
 
 
 def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, read in pieces."""
-    digest = hashlib.sha256()
-    with path.open("rb") as handle:
+    """Return the SHA-256 of a file."""
+    return _measured(path).sha256
+
+
+def _measured(path: Path) -> FileEntry:
+    """Read a file once, in pieces."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb", buffering=0) as handle:
         while piece := handle.read(READ_BYTES):
             digest.update(piece)
-    return digest.hexdigest()
+            size += len(piece)
+    return FileEntry(bytes=size, sha256=digest.hexdigest())
 
 
 def write_manifest(store: Path, manifest: Manifest) -> Path:
@@ -136,7 +137,7 @@ def check_presence(store: Path, manifest: Manifest) -> None:
     Raises:
         BadInput: With each file that is missing or of another size.
     """
-    faults = [fault for name, entry in manifest.files.items() if (fault := _presence_fault(store, name, entry))]
+    faults = [fault for name, entry in manifest.files.items() if (fault := presence_fault(store, name, entry))]
     if faults:
         raise BadInput(*faults)
 
@@ -157,7 +158,8 @@ def check_content(store: Path, manifest: Manifest) -> None:
         raise BadInput(*faults)
 
 
-def _presence_fault(store: Path, name: str, entry: FileEntry) -> Fault | None:
+def presence_fault(store: Path, name: str, entry: FileEntry) -> Fault | None:
+    """Return what is wrong with a file, as far as its size tells."""
     path = store / name
     found = path.stat().st_size if path.is_file() else None
     if found == entry.bytes:
