@@ -1,4 +1,4 @@
-"""zarr arrays as this package uses them: the codecs chosen, and threads that read and write side by side."""
+"""zarr arrays as this package uses them: fast codecs, and threads that read and write side by side."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import zarr
-from zarr.codecs import BloscCodec
 
 from tomocell.errors import BadInput, Fault
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tomocell.volumes.pyramid import Level
+    from tomocell.volumes.shards import Codec
     from tomocell.volumes.volume import Region, Shape
 
 DIMENSIONS = ("z", "y", "x")
@@ -63,7 +63,7 @@ class Array:
             raise BadInput(Fault(where, level, "an OME-Zarr store", "make the store again")) from error
 
 
-def create_array(path: Path, level: Level, dtype: np.dtype[Any], *, labels: bool) -> Array:
+def create_array(path: Path, level: Level, dtype: np.dtype[Any], codec: Codec) -> Array:
     """Create an array at ``path``, whose parent is a group."""
     use_fast_codecs()
     zarr.open_group(path.parent, mode="a").create_array(
@@ -72,7 +72,7 @@ def create_array(path: Path, level: Level, dtype: np.dtype[Any], *, labels: bool
         dtype=dtype,
         chunks=level.chunk,
         shards=level.shard,
-        compressors=_codec(dtype, labels=labels),
+        compressors=codec.metadata(),
         fill_value=0,
         dimension_names=DIMENSIONS,
     )
@@ -88,14 +88,3 @@ def use_fast_codecs() -> None:
     # One thread a call: with more, the chunks of a shard land in the order in which they happen to finish, and the
     # same volume would not give the same bytes. Blocks run side by side instead.
     zarr.config.set({"codec_pipeline.path": "zarrs.ZarrsCodecPipeline", "threading.max_workers": 1})
-
-
-def _codec(dtype: np.dtype[Any], *, labels: bool) -> BloscCodec:
-    # Measured on real volumes. Grey values beyond 8 bits are noise in their lower bits, which no codec shortens: LZ4 on
-    # sorted bits writes at 1.1-1.9 GB/s a core and reads at 2 and more, to 87 % of the size; zstd 5 on sorted bytes,
-    # 50-110 MB/s and 0.8 GB/s, to 77-85 %. With zstd the codec alone took ten times as long as a copy of the files.
-    if labels:
-        return BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle")
-    if dtype.itemsize == 1:
-        return BloscCodec(cname="zstd", clevel=1, shuffle="noshuffle")
-    return BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle")

@@ -12,8 +12,8 @@ import numpy as np
 from tomocell.blocks.plan import INTERPRETER_MB, MB, Block, Limits, cut
 from tomocell.blocks.runner import run_blocks
 from tomocell.volumes.arrays import create_array
-from tomocell.volumes.manifest import FileEntry, file_entry
 from tomocell.volumes.pyramid import Level, doubled_region, halve_grey, halve_labels, halved_region
+from tomocell.volumes.shards import choose_codec, write_shard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tomocell.volumes.manifest import FileEntry
     from tomocell.volumes.volume import Region, Shape
 
 COPIES = 4  # of a shard, at most, while a level is made: of the finer one, of its own, gathered in chunks, encoded
@@ -37,7 +38,8 @@ class Levels:
         self._root = root
         self._plan = plan
         self._halve = halve_labels if labels else halve_grey
-        self._arrays = [create_array(root / str(n), level, dtype, labels=labels) for n, level in enumerate(plan)]
+        self._codec = choose_codec(dtype, labels=labels)
+        self._arrays = [create_array(root / str(n), level, dtype, self._codec) for n, level in enumerate(plan)]
         self._in_passing = sum(level.halved for level in plan)
         self._whole: set[Shape] = set()
         self._lock = threading.Lock()
@@ -95,12 +97,13 @@ class Levels:
         return coarse
 
     def _store(self, number: int, region: Region, voxels: NDArray[Any]) -> None:
-        self._arrays[number][region] = voxels
-        for place in _shards_of(region, self._plan[number]):
+        level = self._plan[number]
+        for block in cut((voxels.shape[0], voxels.shape[1], voxels.shape[2]), level.shard):
+            (place,) = _shards_of(_moved(block.core, region), level)
             name = "/".join(map(str, (number, "c", *place)))
-            entry = file_entry(self._root / name)  # now, while the system still holds what was written
+            entry = write_shard(self._root / name, voxels[block.core], level.chunk, level.shard, self._codec)
             with self._lock:
-                if entry is None:  # zarr writes no shard of nothing but zeros
+                if entry is None:
                     self.entries.pop(name, None)
                 else:
                     self.entries[name] = entry
