@@ -1,8 +1,8 @@
 """Conversion: a folder of TIFF slices to a sharded, multiscale store with checksums, beside dask and a plain copy.
 
-Ours reads, checks, encodes, makes every level and every checksum. dask reads slices with tifffile and writes one zarr v3
-array, compressed, in plain chunks: no levels, no shards, no checksums. The copy is of the files as they are. Every run
-is a process of its own, the methods taken in turn; medians, and ratios to ours. `s` is until the program has ended,
+Ours reads, checks, encodes, makes every level and every checksum. dask reads slices with tifffile and writes one zarr
+v3 array, compressed, in plain chunks: no levels, no shards, no checksums. The copy is of the files as they are. Every
+run is a process of its own, the methods taken in turn; medians, and ratios to ours. `s` is until the program has ended,
 `on disk` until the system has also written everything to the disk. Imports are in, as a job pays for them.
 
     python benchmarks/convert.py --gigabytes 4 --runs 3

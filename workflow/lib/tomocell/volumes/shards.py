@@ -89,18 +89,20 @@ def write_shard(path: Path, voxels: NDArray[Any], chunk: Shape, shard: Shape, co
 
 
 def _chunks(voxels: NDArray[Any], chunk: Shape, counts: list[int]) -> Iterator[tuple[Shape, NDArray[Any]]]:
-    """Yield the place of each chunk that is not all zero, and its voxels, filled up with zeros to a whole chunk."""
-    for place in itertools.product(*map(range, counts)):
-        start = [i * edge for i, edge in zip(place, chunk, strict=True)]
+    """Yield the place of each chunk that is not all zero, and its voxels, filled up with zeros to a whole chunk.
+
+    The voxels are good until the next chunk is asked for.
+    """
+    gathered = np.empty(chunk, voxels.dtype)
+    for z, y, x in itertools.product(*map(range, counts)):
+        start = (z * chunk[0], y * chunk[1], x * chunk[2])
         piece = voxels[tuple(slice(low, low + edge) for low, edge in zip(start, chunk, strict=True))]
         if piece.size == 0 or (piece[0, 0, 0] == 0 and not piece.any()):
             continue
         if piece.shape != chunk:
-            filled = np.zeros(chunk, voxels.dtype)
-            filled[tuple(slice(0, size) for size in piece.shape)] = piece
-            piece = filled
-        z, y, x = place
-        yield (z, y, x), np.ascontiguousarray(piece)
+            gathered[...] = 0
+        gathered[tuple(slice(0, size) for size in piece.shape)] = piece
+        yield (z, y, x), gathered
 
 
 class _Output:
