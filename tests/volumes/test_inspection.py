@@ -92,6 +92,31 @@ def test_every_broken_shard_is_named(store: Path) -> None:
         assert str(store / name) in fault
 
 
+def test_altered_metadata_is_named_and_the_rest_still_looked_at(store: Path) -> None:
+    flipped(store / "1" / "zarr.json", 20)
+    flipped(store / SHARD)
+    assert any("1/zarr.json" in fault and "checksum" in fault for fault in told(store))
+    assert any(SHARD in fault for fault in told(store))
+    (store / "zarr.json").write_text("no json")
+    faults = told(store)
+    assert any(fault.startswith(f"{store / 'zarr.json'}: ") for fault in faults)
+    assert any(SHARD in fault and "checksum" in fault for fault in faults)
+
+
+@pytest.mark.parametrize("multiscales", [[], {}, [{}], [{"datasets": [{}]}], None, 3])
+def test_metadata_that_makes_no_sense_is_told(store: Path, multiscales: Any) -> None:
+    manifest_path(store).unlink()
+    zarr.open_group(store, mode="r+").attrs["ome"] = {"multiscales": multiscales}
+    assert any("path of each level" in fault for fault in told(store))
+
+
+def test_a_level_that_is_no_array_is_told(store: Path) -> None:
+    manifest_path(store).unlink()
+    shutil.rmtree(store / "2")
+    zarr.create_group(store / "2")
+    assert any("zarr metadata of 2" in fault for fault in told(store))
+
+
 def test_a_foreign_file_is_named(store: Path) -> None:
     (store / "0" / "c" / "notes.txt").write_text("mine")
     for quick in (True, False):

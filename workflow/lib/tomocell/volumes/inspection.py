@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import zarr
 from tomocell.blocks.runner import run_blocks
 from tomocell.errors import BadInput, Fault
 from tomocell.volumes.arrays import use_fast_codecs
-from tomocell.volumes.manifest import Manifest, file_entry, manifest_path, presence_fault, read_manifest
+from tomocell.volumes.manifest import FileEntry, Manifest, file_entry, manifest_path, presence_fault, read_manifest
 from tomocell.volumes.pyramid import level_shapes
 from tomocell.volumes.readers.zarr import check_blosc
 
@@ -73,21 +74,31 @@ def inspect(path: Path, workers: int, *, quick: bool = False) -> Inspection:
     index of the shard and the frame of every chunk). Without a manifest altered voxels that decode go unnoticed.
     """
     found = Inspection(path)
-    try:
+    with _noting(found):
         found.manifest = read_manifest(path) if manifest_path(path).is_file() else None
+    names: list[str] = []
+    with _noting(found):
         names = _level_names(path)
-    except BadInput as error:
-        found.faults += error.faults
-        return found
-    arrays = {name: array for name in names if (array := _try_open(found, name)) is not None}
+    arrays = {}
+    for name in names:
+        with _noting(found):
+            arrays[name] = _opened(path, name)
     places = {shard.name: shard for name, array in arrays.items() for shard in _shards(name, array)}
     found.faults += [*_file_faults(found, places), *_level_faults(found, arrays)]
     shards = [shard for shard in places.values() if (path / shard.name).is_file()]
     found.levels, found.shards = len(arrays), len(shards)
     found.nbytes = sum((path / shard.name).stat().st_size for shard in shards)
     if not quick:
-        found.faults += _content_faults(found, shards, workers)
+        found.faults += [*_other_faults(found, places), *_content_faults(found, shards, workers)]
     return found
+
+
+@contextmanager
+def _noting(found: Inspection) -> Iterator[None]:
+    try:
+        yield
+    except BadInput as error:
+        found.faults += error.faults
 
 
 def _level_names(path: Path) -> list[str]:
@@ -98,24 +109,19 @@ def _level_names(path: Path) -> list[str]:
     if isinstance(root, zarr.Array):
         return [""]
     attributes = dict(root.attrs)
-    multiscales = attributes.get("ome", attributes).get("multiscales")
-    if multiscales:
-        return [entry["path"] for entry in multiscales[0]["datasets"]]
-    return sorted(name for name, item in root.members(max_depth=None) if isinstance(item, zarr.Array))
-
-
-def _try_open(found: Inspection, name: str) -> zarr.Array[Any] | None:
+    ome = attributes.get("ome", attributes)
+    if not isinstance(ome, dict) or "multiscales" not in ome:
+        return sorted(name for name, item in root.members(max_depth=None) if isinstance(item, zarr.Array))
     try:
-        array = _opened(found.path, name)
-    except BadInput as error:
-        found.faults += error.faults
-        return None
-    return array if isinstance(array, zarr.Array) else None
+        return [str(entry["path"]) for entry in ome["multiscales"][0]["datasets"]]
+    except (LookupError, TypeError) as error:
+        raise BadInput(Fault(str(path), _told(error), "multiscales with the path of each level", AGAIN)) from error
 
 
 def _opened(path: Path, name: str) -> Any:  # noqa: ANN401
+    """Return the array called ``name``; of no name, the array or group of the whole store."""
     try:
-        return zarr.open(path, path=name, mode="r")
+        return zarr.open_array(path, path=name, mode="r") if name else zarr.open(path, mode="r")
     except Exception as error:
         where = str(path / name)
         raise BadInput(Fault(where, _told(error), f"zarr metadata of {name or 'the store'}", AGAIN)) from error
@@ -132,6 +138,16 @@ def _file_faults(found: Inspection, places: dict[str, Shard]) -> Iterator[Fault]
     for path in sorted(path for path in found.path.rglob("*") if not path.is_dir()):
         if path.relative_to(found.path).as_posix() not in files:
             yield Fault(str(path), "a foreign file", "the files of the manifest alone", "remove it, or " + AGAIN)
+
+
+def _other_faults(found: Inspection, places: dict[str, Shard]) -> Iterator[Fault]:
+    """Yield the metadata files that were altered; where these cannot be read, shards too."""
+    files = found.manifest.files if found.manifest else {}
+    for name, entry in files.items():
+        if name not in places and presence_fault(found.path, name, entry) is None:
+            fault = _checksum_fault(found.path / name, entry, str(found.path / name))
+            if fault is not None:
+                yield fault
 
 
 def _level_faults(found: Inspection, arrays: dict[str, zarr.Array[Any]]) -> Iterator[Fault]:
@@ -169,6 +185,7 @@ def _content_faults(found: Inspection, shards: list[Shard], workers: int) -> lis
     faults: dict[str, Fault] = {}
     handles = threading.local()
     skipped = {fault.where for fault in found.faults}
+    promised = found.manifest.files if found.manifest else {}
 
     def array_of(level: str) -> zarr.Array[Any]:
         # A handle a thread: one handle's codecs run one call at a time.
@@ -178,8 +195,10 @@ def _content_faults(found: Inspection, shards: list[Shard], workers: int) -> lis
         return opened[level]
 
     def work(shard: Shard) -> None:
-        if _where(found.path, shard) not in skipped:
-            fault = _checksum_fault(found, shard) or _decoding_fault(found.path, shard, array_of(shard.level))
+        where = _where(found.path, shard)
+        if where not in skipped:
+            fault = _checksum_fault(found.path / shard.name, promised.get(shard.name), where)
+            fault = fault or _decoding_fault(found.path, shard, array_of(shard.level))
             if fault is not None:
                 faults[shard.name] = fault
 
@@ -187,15 +206,14 @@ def _content_faults(found: Inspection, shards: list[Shard], workers: int) -> lis
     return [faults[name] for name in sorted(faults)]
 
 
-def _checksum_fault(found: Inspection, shard: Shard) -> Fault | None:
-    promised = found.manifest.files.get(shard.name) if found.manifest else None
+def _checksum_fault(file: Path, promised: FileEntry | None, where: str) -> Fault | None:
     if promised is None:
         return None
-    entry = file_entry(found.path / shard.name)
+    entry = file_entry(file)
     if entry == promised:
         return None
     value = f"checksum {entry.sha256[:12]}" if entry else "no file"
-    return Fault(_where(found.path, shard), value, f"checksum {promised.sha256[:12]}", AGAIN)
+    return Fault(where, value, f"checksum {promised.sha256[:12]}", AGAIN)
 
 
 def _decoding_fault(path: Path, shard: Shard, array: zarr.Array[Any]) -> Fault | None:
