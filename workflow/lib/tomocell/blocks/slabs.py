@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tomocell.blocks.plan import MB, Block, Limits, Need, cut
-from tomocell.blocks.runner import Sink, map_blocks
+from tomocell.blocks.runner import Sink, run_blocks
 from tomocell.errors import BadInput, Fault
 
 if TYPE_CHECKING:
@@ -78,8 +78,7 @@ def transform_slabs(
             finally:
                 ahead.release(task)
 
-        for _ in map_blocks(work, tasks, limits.workers):
-            pass
+        run_blocks(work, tasks, limits.workers)
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,11 @@ def add_log(parser: argparse.ArgumentParser) -> None:
 def add_limits(parser: argparse.ArgumentParser) -> None:
     """Add ``--memory-mb`` and ``--threads``."""
     parser.add_argument("--memory-mb", type=positive, default=2048, help="memory to stay within (default: %(default)s)")
+    add_threads(parser)
+
+
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """Add ``--threads``."""
     parser.add_argument("--threads", type=positive, default=os.cpu_count() or 1, help="threads (default: %(default)s)")
 
 
