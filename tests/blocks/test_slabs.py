@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tomocell.blocks import Block, Limits, Need, transform_slabs
+from tomocell.blocks import Block, Limits, Need, slabs, transform_slabs
 from tomocell.blocks.slabs import Budget, plan_slabs, read_factor
 from tomocell.errors import BadInput
 from tomocell.volumes.views import TurnedVolume
@@ -204,6 +204,21 @@ def test_an_error_reaches_the_caller_and_nobody_waits_for_ever(workers: int, pla
     source = Source((1, 1, 1))
     with pytest.raises(ArithmeticError, match="plane sixteen"):
         transform_slabs(kernel, source, ArraySink(), NEED, enough_for(source, SHARD, workers))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_slab_that_cannot_be_begun_ends_the_walk(workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut_pieces = slabs._Ahead._cut
+
+    def cut_or_fail(ahead: Any, block: Block) -> list[Region]:
+        if block.core[0].start >= 16:
+            raise MemoryError("no more")
+        return cut_pieces(ahead, block)
+
+    monkeypatch.setattr(slabs._Ahead, "_cut", cut_or_fail)
+    source = CountingVolume((1, 1, 1))
+    with pytest.raises(MemoryError, match="no more"):
+        transform_slabs(same, source, ArraySink(), NEED, enough_for(source, SHARD, workers))
 
 
 def test_no_more_slabs_are_held_than_planned() -> None:
