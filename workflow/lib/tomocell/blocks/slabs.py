@@ -34,7 +34,7 @@ STARTED_MB = 180  # resident size of a started conversion: 85 to 150 measured, w
 MOST_READERS = 8  # threads that read at once: more only wait for the same disk
 PIECES = 8  # that a slab is read in, for each thread: what is being read is held twice
 IN_PIECES = 2 / PIECES  # of a slab: pieces on their way, as decoded and as copied
-MOST_COUNTS = 32  # sizes of a slab tried along an axis
+MOST_COUNTS = 16  # sizes of a slab tried along an axis
 LOUD_FACTOR = 1.05
 
 
