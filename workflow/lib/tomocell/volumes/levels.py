@@ -28,7 +28,7 @@ COPIES = 4  # of a shard, at most, while a level is made: of the finer one, of i
 
 
 class Levels:
-    """All levels of a store. Threads may write at once, each into shards of its own.
+    """All levels of a store. Threads may write at once; those that write into the same shard wait for each other.
 
     Attributes:
         entries: Size and checksum of the shards, by their path inside the store, taken when they were written.
@@ -53,9 +53,9 @@ class Levels:
         finest = self._plan[0]
         places = set(_shards_of(region, finest))
         if not _fills_shards(region, finest):
-            with self._lock:
+            with self._lock:  # the rest of a shard is read and written again: one at a time
                 self._whole -= places
-            self._arrays[0][region] = voxels
+                self._arrays[0][region] = voxels
             return
         self._store(0, region, voxels)
         for number in range(1, self._in_passing + 1):

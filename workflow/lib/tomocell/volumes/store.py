@@ -69,7 +69,7 @@ class StoreWriter:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def write(self, region: Region, voxels: NDArray[Any]) -> None:
-        """Write ``voxels`` to ``region`` of the finest level; threads may do so at once, in shards of their own."""
+        """Write ``voxels`` to ``region`` of the finest level; threads may do so at once."""
         voxels = np.asarray(voxels).astype(self.dtype, copy=False)
         if self.is_grey:
             self._note_range(float(voxels.min()), float(voxels.max()))
