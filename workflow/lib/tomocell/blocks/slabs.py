@@ -137,7 +137,7 @@ def _merit(budget: Budget, plan: Plan) -> tuple[float, ...]:
     z, y, x = plan.slab
     shards = math.prod(-(-edge // part) for edge, part in zip(plan.slab, budget.shard, strict=True))
     # Small slabs of whole rows: as little waits for the first one, and the memory is used again. 256 plain planes of
-    # 2048 x 2048 took 1.5 s less of the kernel's time than in slabs of whole planes.
+    # 2048 x 2048 took 1.4 s of the kernel's time; in slabs of whole planes, in fresh memory, 3.8 s.
     return (round(plan.factor, 6), shards < budget.limits.workers, -x, y, z)
 
 
