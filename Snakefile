@@ -22,7 +22,17 @@ if STUDY.registration:
     include: "workflow/rules/register.smk"
 
 
-# Labels come from a trained model or from a threshold.
+# Labels come from a trained model, a pixel classifier or a threshold; the first two learn from labels drawn by hand.
+if STUDY.model or STUDY.classifier:
+
+    include: "workflow/rules/annotate.smk"
+
+
+if STUDY.classifier:
+
+    include: "workflow/rules/classify.smk"
+
+
 if STUDY.model:
 
     include: "workflow/rules/label.smk"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from support.studies import HEADER, ROWS, model_section, threshold_study, write_study
+from support.studies import HEADER, ROWS, classifier_section, model_section, threshold_study, write_study
 from tomocell.errors import BadInput
 from tomocell.refinement.settings import RefineSettings
 from tomocell.settings.load import load_project
@@ -63,8 +63,47 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], tuple[str, ...]]] = 
     ),
     "porous neither": (lambda s: s["threshold"].update(porous="void"), ("threshold", "void", "pore or solid")),
     "even median": (lambda s: s["threshold"].update(median_voxels=4), ("median_voxels", "4", "odd")),
-    "both segmenters": (lambda s: s.update(model=model_section()), ("exactly one of 'threshold' and 'model'",)),
-    "no segmenter": (lambda s: s.pop("threshold"), ("exactly one of 'threshold' and 'model'",)),
+    "two segmenters": (lambda s: s.update(model=model_section()), ("exactly one of", "'threshold' and 'model'")),
+    "no segmenter": (lambda s: s.pop("threshold"), ("exactly one of 'threshold', 'classifier' and 'model'", "none")),
+    "classifier beside a threshold": (
+        lambda s: s.update(classifier=classifier_section()),
+        ("'classifier' and 'threshold.apart' together",),
+    ),
+    "classes apart without a classifier": (
+        lambda s: (s["classes"].append({"name": "wall", "value": 2}), s["threshold"].update(apart=["wall"])),
+        ("'classifier' and 'threshold.apart' together",),
+    ),
+    "class apart that is not classified": (
+        lambda s: (
+            s["classes"].append({"name": "wall", "value": 2}),
+            s["threshold"].update(apart=["wall"]),
+            s.update(classifier=classifier_section()),
+        ),
+        ("'threshold.apart' names wall", "classes of 'classifier'"),
+    ),
+    "misspelt class of the classifier": (
+        lambda s: (s.pop("threshold"), s.update(classifier=classifier_section() | {"classes": ["pore", "sold"]})),
+        ("sold", "pore, solid"),
+    ),
+    "class of the classifier twice": (
+        lambda s: (s.pop("threshold"), s.update(classifier=classifier_section() | {"classes": ["pore", "pore"]})),
+        ("'classes' names pore twice", "each once"),
+    ),
+    "scale too small": (
+        lambda s: (s.pop("threshold"), s.update(classifier=classifier_section() | {"sigmas_voxels": [2.0, 0.1]})),
+        ("classifier.sigmas_voxels.1", "0.1", "0.5"),
+    ),
+    "class twice between": (
+        lambda s: s["threshold"].update(between=["pore"]),
+        ("pore given twice in 'dark', 'between', 'bright'",),
+    ),
+    "one value for two thresholds": (
+        lambda s: (
+            s["classes"].append({"name": "wall", "value": 2}),
+            s["threshold"].update(between=["wall"], value=90),
+        ),
+        ("'value' 90 is one threshold", "'between' needs 2"),
+    ),
     "voxel size 0": (
         lambda s: s["scan"].update(voxel_size_um=[0, 1, 1]),
         ("scan.voxel_size_um.0", "found 0", "0.0005"),
@@ -161,6 +200,25 @@ def test_a_fault_of_the_model(tmp_path: Path, change: dict[str, Any], words: tup
     require_words(told(path), str(path), *words)
 
 
+@pytest.mark.parametrize("section", ["model", "classifier"])
+def test_what_learns_needs_labels(tmp_path: Path, section: str) -> None:
+    study = threshold_study()
+    del study["threshold"]
+    learner = {"model": model_section(), "classifier": classifier_section()}[section]
+    path = write_study(tmp_path, study | {section: learner}, (ROWS[1],))
+    require_words(told(path), str(tmp_path / "samples.tsv"), "no row with labels", "'labels'")
+
+
+def test_a_layer_found_by_a_classifier_and_the_rest_by_threshold(tmp_path: Path) -> None:
+    study = threshold_study() | {"classifier": classifier_section() | {"classes": ["pore", "solid", "layer"]}}
+    study["classes"].append({"name": "layer", "value": 2})
+    study["threshold"]["apart"] = ["layer"]
+    found = load_project(write_study(tmp_path, study)).study
+    assert found.segmenter == "threshold"
+    assert found.label_classes.names == ("pore", "solid", "layer")
+    assert found.drawn_classes.names == ("pore", "solid", "layer")
+
+
 def test_timesteps_that_judge_are_labelled(tmp_path: Path) -> None:
     study = threshold_study()
     del study["threshold"]
@@ -170,13 +228,6 @@ def test_timesteps_that_judge_are_labelled(tmp_path: Path) -> None:
     require_words(told(path), str(path), "model.train.validation", "['t9']", "cell/t0, cell/t1")
     judging["model"]["train"]["validation"] = ["t0", "cell/t1"]
     require_words(told(write_study(tmp_path, study | judging, rows)), "model.train.validation", "left to train on")
-
-
-def test_a_model_needs_labels(tmp_path: Path) -> None:
-    study = threshold_study()
-    del study["threshold"]
-    path = write_study(tmp_path, study | {"model": model_section()}, (ROWS[1],))
-    require_words(told(path), str(tmp_path / "samples.tsv"), "no row with labels", "'labels'")
 
 
 SHEETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {

@@ -1,31 +1,4 @@
-# Labels drawn by hand, and the training set that they make.
-
-
-rule annotate:
-    input:
-        annotations=lambda wildcards: SHEET.locate(sample(wildcards).labels),
-        grey=f"{STEP}/{STUDY.grey}.manifest.json",
-    output:
-        manifest=f"{STEP}/annotations.manifest.json",
-    log:
-        f"{RESULTS}/logs/annotate/{{series}}.{{timestep}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/annotate/{{series}}.{{timestep}}.tsv"
-    conda:
-        ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=minutes(per_gigavoxel=1),
-    params:
-        classes=[member.model_dump() for member in STUDY.classes],
-        names=STUDY.label_classes.names,
-        settings=STUDY.annotate.model_dump(mode="json"),
-        digest=digest_of(
-            "annotate", *plug_ins("tomocell.volumes.readers", "open_source")
-        ),
-    script:
-        "../../scripts/annotate.py"
+# The training set that labels drawn by hand make.
 
 
 rule training_set:

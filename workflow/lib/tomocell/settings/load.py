@@ -67,7 +67,10 @@ def load_project(path: Path) -> Project:
         faults.extend(faults_of_follower(name, settings, samples, measures, f"{path}, series"))
     if study.model is not None:
         _collect(faults, partial(settings_of_network, study.model, f"{path}, model"))
-    if study.model is not None and sheet is not None:
+    if sheet is not None and (study.model or study.classifier) and not sheet.labelled():
+        expected = "annotations to train on"
+        faults.append(Fault(str(sheet.path), "no row with labels", expected, "fill the column 'labels'"))
+    elif study.model is not None and sheet is not None:
         faults.extend(_label_faults(study.model, sheet, path))
     if faults or sheet is None:
         raise BadInput(*faults)
@@ -117,8 +120,6 @@ def _class_faults(study: Study, settings: Frozen | None, where: str) -> list[Fau
 
 def _label_faults(model: ModelSettings, sheet: SampleSheet, path: Path) -> list[Fault]:
     labelled = [sample.key for sample in sheet.labelled()]
-    if not labelled:
-        return [Fault(str(sheet.path), "no row with labels", "annotations to train on", "fill the column 'labels'")]
     faults: list[Fault] = []
     _collect(faults, partial(split, labelled, model))
     return [replace(fault, where=f"{path}, {fault.where}") for fault in faults]
