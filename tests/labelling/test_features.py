@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from tomocell.labelling.features import TRUNCATE, describe, names, need
+from tomocell.labelling.features import TRUNCATE, describe, halo, names
 from tomocell.labelling.settings import ClassifierSettings
 from tomocell.volumes.volume import whole
 
@@ -60,7 +60,7 @@ def test_in_two_dimensions_the_axis_across_does_not_count(axis: str, kept: list[
     least, most = np.linalg.eigvalsh(matrix[np.ix_(kept, kept)])
     np.testing.assert_allclose(found["hessian1_sigma_0.5"], most, atol=2e-3)
     np.testing.assert_allclose(found["hessian2_sigma_0.5"], least, atol=2e-3)
-    assert need(chosen).halo["zyx".index(axis)] == 0
+    assert halo(chosen)["zyx".index(axis)] == 0
     assert "hessian3_sigma_0.5" not in found
 
 
@@ -77,7 +77,7 @@ def test_the_smoothed_value_is_scipy_s() -> None:
 def test_what_lies_beyond_the_halo_does_not_count() -> None:
     grey = np.random.default_rng(3).random((40, 41, 42)).astype(np.float32)
     chosen = settings(sigmas_voxels=[1.0, 2.5])
-    reach = need(chosen).halo[0]
+    reach = halo(chosen)[0]
     core = slice(16, 24)
     inner = (slice(reach, reach + 8),) * 3
     outer = (slice(core.start - reach, core.stop + reach),) * 3

@@ -11,6 +11,7 @@ import pytest
 from support.stores import LIMITS, SIZE, make_store, tree
 from tomocell.blocks import Limits, runner
 from tomocell.errors import BadInput
+from tomocell.labelling import features
 from tomocell.labelling.settings import IGNORE, AnnotateSettings, ClassifierSettings, ThresholdSettings
 from tomocell.stages import classify as stage
 from tomocell.stages.annotate import annotate
@@ -90,17 +91,19 @@ def test_labels_do_not_depend_on_blocks_or_workers(
     volume = open_store(trained / "volume.ome.zarr")
     classify(volume, trained / "model", tmp_path / "one" / "labels.ome.zarr", SETTINGS, LIMITS)
     monkeypatch.setattr(runner, "choose_core", lambda *_: (7, 9, 34))
+    monkeypatch.setattr(features, "PIECE", (4, 5, 6))
     labels = tmp_path / "other" / "labels.ome.zarr"
     classify(volume, trained / "model", labels, SETTINGS, Limits(2048, workers=3))
     assert tree(tmp_path / "one") == tree(tmp_path / "other")
 
 
-@pytest.mark.parametrize("core", [(8, 8, 8), (20, 8, 34)])
-def test_the_forest_does_not_depend_on_blocks(
-    trained: Path, tmp_path: Path, core: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("edge", [5, 64])
+def test_the_forest_does_not_depend_on_what_is_read_together(
+    trained: Path, tmp_path: Path, edge: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (runner, stage):
-        monkeypatch.setattr(module, "choose_core", lambda *_: core)
+    monkeypatch.setattr(stage, "NEAR", edge)
+    monkeypatch.setattr(features, "PIECE", (edge, edge, edge))
+    monkeypatch.setattr(runner, "choose_core", lambda *_: (8, 8, 8))
     train(trained, tmp_path / "model")
     assert tree(tmp_path / "model") == tree(trained / "model")
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tomocell.volumes.volume import Region, Shape, Volume
 
 T = TypeVar("T")
+Job = TypeVar("Job")  # a block, or whatever stands for one
 
 
 class Sink(Protocol):
@@ -32,7 +33,7 @@ class Sink(Protocol):
 
 
 def map_blocks(
-    kernel: Callable[[Block], T], blocks: Iterable[Block], workers: int, *, processes: bool = False
+    kernel: Callable[[Job], T], blocks: Iterable[Job], workers: int, *, processes: bool = False
 ) -> Iterator[T]:
     """Yield ``kernel(block)`` for each block, in order, with at most ``workers`` blocks in flight.
 
@@ -43,7 +44,7 @@ def map_blocks(
     return show_progress(results, len(blocks)) if isinstance(blocks, Sized) else results
 
 
-def _map(kernel: Callable[[Block], T], blocks: Iterable[Block], workers: int, *, processes: bool) -> Iterator[T]:
+def _map(kernel: Callable[[Job], T], blocks: Iterable[Job], workers: int, *, processes: bool) -> Iterator[T]:
     if workers == 1 and not processes:
         yield from map(kernel, blocks)
         return

@@ -7,21 +7,25 @@ outermost voxel repeats.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tomocell.blocks import Need
+from tomocell.blocks import cut
 from tomocell.volumes.planes import axis_number
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from numpy.typing import NDArray
 
     from tomocell.labelling.settings import ClassifierSettings
-    from tomocell.volumes.volume import Region
+    from tomocell.volumes.volume import Region, Shape
 
 TRUNCATE = 3.0
-WORKING_BYTES = 48.0  # per voxel beside the features: read, as float32, smoothed and its passes, labels
+PIECE = (64, 64, 64)  # voxels that are described at once
+WORKING_BYTES = 24  # per voxel of a piece and its halo: as float32, smoothed, a pass of the filter
 
 
 def names(settings: ClassifierSettings) -> tuple[str, ...]:
@@ -34,11 +38,33 @@ def names(settings: ClassifierSettings) -> tuple[str, ...]:
     return tuple(found)
 
 
-def need(settings: ClassifierSettings) -> Need:
-    """Return what the features ask of a block."""
-    reach = _reach(max(settings.sigmas_voxels)) + 1
-    halo = [0 if axis == _across(settings) else reach for axis in range(3)]
-    return Need((halo[0], halo[1], halo[2]), WORKING_BYTES + 4.0 * len(names(settings)))
+def halo(settings: ClassifierSettings) -> Shape:
+    """Return the reach of the features along (Z, Y, X)."""
+    reach = int(TRUNCATE * max(settings.sigmas_voxels) + 0.5) + 1
+    z, y, x = (0 if axis == _across(settings) else reach for axis in range(3))
+    return (z, y, x)
+
+
+def piece_mb(settings: ClassifierSettings) -> int:
+    """Return what it takes to describe a piece, beside the block that it lies in."""
+    outer = math.prod(edge + 2 * reach for edge, reach in zip(PIECE, halo(settings), strict=True))
+    return (outer * WORKING_BYTES + math.prod(PIECE) * 4 * len(names(settings)) >> 20) + 1
+
+
+def pieces(inner: Region, shape: Shape, settings: ClassifierSettings) -> Iterator[tuple[Region, Region, Region]]:
+    """Yield the parts of ``inner``, a region of an array of ``shape``, that are described one at a time.
+
+    Each comes as three regions: of the array, with all that its features reach; of that, the part itself; and where
+    in ``inner`` it lies.
+    """
+    size = tuple(part.stop - part.start for part in inner)
+    for block in cut((size[0], size[1], size[2]), PIECE):
+        low = [part.start + of.start for part, of in zip(block.core, inner, strict=True)]
+        high = [part.stop + of.start for part, of in zip(block.core, inner, strict=True)]
+        first = [max(at - reach, 0) for at, reach in zip(low, halo(settings), strict=True)]
+        last = [min(at + reach, edge) for at, reach, edge in zip(high, halo(settings), shape, strict=True)]
+        within = [(a - f, b - f) for a, b, f in zip(low, high, first, strict=True)]
+        yield _region(zip(first, last, strict=True)), _region(within), block.core
 
 
 def describe(voxels: NDArray[Any], inner: Region, settings: ClassifierSettings) -> NDArray[np.float32]:
@@ -81,5 +107,6 @@ def _wanted(settings: ClassifierSettings) -> NDArray[np.int64]:
     return np.array([places.get(kind, -1) for kind in FEATURES])
 
 
-def _reach(sigma: float) -> int:
-    return int(TRUNCATE * sigma + 0.5)
+def _region(bounds: Iterable[tuple[int, int]]) -> Region:
+    z, y, x = (slice(low, high) for low, high in bounds)
+    return (z, y, x)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 F = TypeVar("F", bound="Callable[..., Any]")
+TOGETHER = 1024  # rows that are asked of one tree before the next
 GAUSSIAN, GRADIENT, LAPLACIAN, HESSIAN = range(4)  # in the order of settings.FEATURES
 
 
@@ -117,14 +118,18 @@ def vote(
         roots: First node of each tree.
     """
     winners = np.empty(rows.shape[0], np.uint8)
-    sums = np.empty(shares.shape[1])
-    for row in range(rows.shape[0]):
+    sums = np.empty((TOGETHER, shares.shape[1]))
+    for first in range(0, rows.shape[0], TOGETHER):
+        count = min(TOGETHER, rows.shape[0] - first)
         sums[:] = 0.0
+        # Tree by tree, so that the one asked stays in the cache.
         for root in roots:
-            node = root
-            while feature[node] >= 0:
-                node = children[node, 0 if rows[row, feature[node]] <= threshold[node] else 1]
-            for member in range(sums.shape[0]):
-                sums[member] += shares[node, member]
-        winners[row] = np.argmax(sums)
+            for place in range(count):
+                node = root
+                while feature[node] >= 0:
+                    node = children[node, 0 if rows[first + place, feature[node]] <= threshold[node] else 1]
+                for member in range(sums.shape[1]):
+                    sums[place, member] += shares[node, member]
+        for place in range(count):
+            winners[first + place] = np.argmax(sums[place])
     return winners

@@ -47,7 +47,7 @@ class ModelCard(Frozen):
     classes: tuple[ClassCard, ...]
     plane_axis: str
     planes: int = 1
-    patch_voxels: tuple[int, int]
+    patch_voxels: tuple[int, int] | tuple[int, int, int]
     voxel_size_um: tuple[float, float, float]
     normalisation: Normalisation
     metrics: dict[str, Any]

@@ -19,7 +19,7 @@ from tomocell.settings.plug_ins import (
 )
 from tomocell.settings.samples import Sample, SampleSheet
 from tomocell.settings.study import Study
-from tomocell.training.trainingset import split
+from tomocell.training.splits import split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

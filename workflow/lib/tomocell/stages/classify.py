@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tomocell.blocks import Block, Limits, choose_core, cut, map_blocks, transform_volume
+from tomocell.blocks import Block, Limits, Need, map_blocks, transform_volume
 from tomocell.errors import BadInput, Fault
+from tomocell.labelling.checks import require_every_class
 from tomocell.labelling.draw import coordinates, draw_voxels
-from tomocell.labelling.features import describe, names, need
+from tomocell.labelling.features import describe, halo, names, piece_mb, pieces
 from tomocell.labelling.forest import grow
 from tomocell.models.saved import ClassCard
 from tomocell.stages.forest_file import CARD, TREES, ForestCard, load_forest, save_forest
@@ -24,13 +25,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tomocell.labelling.forest import Forest
     from tomocell.labelling.settings import ClassifierSettings
-    from tomocell.volumes.volume import Classes, Volume
+    from tomocell.volumes.volume import Classes, Shape, Volume
 
 log = logging.getLogger(__name__)
 Pair = tuple[StoreVolume, StoreVolume]
 GROWING_MB = 200  # scikit-learn, loaded, beyond the interpreter that the runner counts
 SAME_SIZE = 1.25
+NEAR = 32  # edge of the boxes whose drawn voxels are described together
 
 
 def train_classifier(
@@ -85,14 +88,14 @@ def classify(
     values = np.array([member.value for member in card.classes], np.uint8)
 
     def kernel(voxels: NDArray[Any], block: Block) -> NDArray[np.uint8]:
-        rows = describe(voxels, block.inner, card.settings)
-        shape = tuple(part.stop - part.start for part in block.core)
-        return values[forest.label(rows)].reshape(shape)
+        return values[_winners(forest, voxels, block, card.settings)]
 
     layout = Layout(grey.shape, np.dtype(np.uint8), grey.size, card.label_classes)
     parents: dict[str, Volume | Path] = {"grey": grey, "trees": folder / TREES, "card": folder / CARD}
+    need = Need(halo(card.settings), grey.dtype.itemsize + 3.0)
+    own = Limits(max(limits.memory_mb - limits.workers * piece_mb(card.settings), 1), limits.workers)
     with create_store(store, layout, limits, provenance(settings, digest, parents)) as writer:
-        transform_volume(kernel, grey, writer, need(card.settings), limits)
+        transform_volume(kernel, grey, writer, need, own)
     log.info("%s -> %s with %s", grey.name, store, folder)
 
 
@@ -108,42 +111,42 @@ def samples_of(
     return _rows_at(grey, coordinates(places[order], grey.shape), settings, limits), targets[order].astype(np.int64)
 
 
-def require_every_class(counts: dict[str, int], where: str) -> None:
-    """Check that no class is without a labelled voxel.
-
-    Raises:
-        BadInput: With each class that has none.
-    """
-    expected, remedy = "labelled voxels to learn from", "label some, or take the class out"
-    faults = [Fault(f"{where}, class {name}", 0, expected, remedy) for name, count in counts.items() if not count]
-    if faults:
-        raise BadInput(*faults)
+def _winners(forest: Forest, voxels: NDArray[Any], block: Block, settings: ClassifierSettings) -> NDArray[np.uint8]:
+    """Return the class index of each voxel of a block's core."""
+    shape = (voxels.shape[0], voxels.shape[1], voxels.shape[2])
+    winners = np.empty([part.stop - part.start for part in block.core], np.uint8)
+    for outer, inner, place in pieces(block.inner, shape, settings):
+        target = winners[place]
+        target[...] = forest.label(describe(voxels[outer], inner, settings)).reshape(target.shape)
+    return winners
 
 
 def _rows_at(
     grey: StoreVolume, points: NDArray[np.int64], settings: ClassifierSettings, limits: Limits
 ) -> NDArray[np.float32]:
-    """Return the features of the voxels at ``points``; blocks without one are not read."""
-    demand = need(settings)
+    """Return the features of the voxels at ``points``; only what lies around them is read."""
     rows = np.empty((len(points), len(names(settings))), np.float32)
-    blocks = cut(grey.shape, choose_core(grey.shape, demand, limits, grey.shard), demand.halo)
-    inside_of = {block.index: inside for block in blocks if len(inside := _inside(points, block))}
+    groups = _together(points, grey.shape)
 
-    def work(block: Block) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        inside = inside_of[block.index]
-        low = np.array([part.start for part in block.core])
-        shape = [part.stop - part.start for part in block.core]
-        local = np.ravel_multi_index(tuple((points[inside] - low).T), shape)
-        return inside, describe(grey.read(block.outer), block.inner, settings)[local]
+    def work(inside: NDArray[np.int64]) -> NDArray[np.float32]:
+        low, high = points[inside].min(axis=0), points[inside].max(axis=0) + 1
+        box = tuple(slice(int(first), int(stop)) for first, stop in zip(low, high, strict=True))
+        outer, inner, _ = next(pieces((box[0], box[1], box[2]), grey.shape, settings))
+        local = np.ravel_multi_index(tuple((points[inside] - low).T), tuple(high - low))
+        found: NDArray[np.float32] = describe(grey.read(outer), inner, settings)[local]
+        return found
 
-    for inside, found in map_blocks(work, [block for block in blocks if block.index in inside_of], limits.workers):
+    for inside, found in zip(groups, map_blocks(work, groups, limits.workers), strict=True):
         rows[inside] = found
     return rows
 
 
-def _inside(points: NDArray[np.int64], block: Block) -> NDArray[np.int64]:
-    low, high = (np.array([getattr(part, side) for part in block.core]) for side in ("start", "stop"))
-    return np.flatnonzero(((points >= low) & (points < high)).all(axis=1))
+def _together(points: NDArray[np.int64], shape: Shape) -> list[NDArray[np.int64]]:
+    """Return the indices of the points, those of one box of ``NEAR`` voxels an edge together."""
+    counts = [-(-size // NEAR) for size in shape]
+    boxes = np.ravel_multi_index(tuple((points // NEAR).T), counts)
+    order = np.argsort(boxes, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(boxes[order])) + 1) if len(order) else []
 
 
 def _entry(pair: Pair) -> dict[str, Any]:

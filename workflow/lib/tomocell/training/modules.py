@@ -5,7 +5,10 @@ from __future__ import annotations
 from tomocell.settings.digest import shallow_digest
 
 # Only these change the weights; a change elsewhere must not cost days on GPUs.
-WEIGHTS_DEPEND_ON = tuple(f"tomocell.training.{name}" for name in ("learner", "loss", "patches", "shards", "train"))
+WEIGHTS_DEPEND_ON = tuple(
+    f"tomocell.training.{name}"
+    for name in ("augment", "cubes", "learner", "loss", "patches", "samples", "shards", "train")
+)
 
 
 def weights_digest(architecture: str) -> str:
