@@ -40,6 +40,11 @@ if STUDY.model:
     include: "workflow/rules/infer.smk"
 
 
+if STUDY.label:
+
+    include: "workflow/rules/rounds.smk"
+
+
 if STUDY.threshold:
 
     include: "workflow/rules/threshold.smk"

@@ -14,6 +14,7 @@ with logged(snakemake.log[0]):
         snakemake.params.grey,
         ModelSettings.model_validate(snakemake.params.model),
         snakemake.params.ignore_value,
+        rest=snakemake.params.rest,
         limits=Limits(snakemake.resources.mem_mb, snakemake.threads),
     )
     write_training_set(Path(snakemake.output.training_set), training_set)

@@ -12,6 +12,7 @@ from tomocell.blocks import runner
 from tomocell.errors import BadInput
 from tomocell.labelling.settings import IGNORE, AnnotateSettings
 from tomocell.stages.annotate import annotate
+from tomocell.volumes.manifest import file_digest
 from tomocell.volumes.store import StoreVolume, open_store
 from tomocell.volumes.volume import whole
 
@@ -48,6 +49,7 @@ def test_labels_are_stored_with_what_each_plane_holds(tmp_path: Path, dtype: str
     assert store.manifest.notes == {
         "pixels": {"empty": 1, "solid": 4 * 8, "grain": 2 * 8},
         "planes": {"z": list(range(6)), "y": [3, 6], "x": list(range(8))},
+        "label_sets": [{"round": 0, "file": "labels.npy", "sha256": file_digest(tmp_path / "labels.npy")}],
     }
 
 

@@ -1,9 +1,30 @@
-# Labels drawn by hand, on the grid of the volume that is segmented.
+# Labels drawn by hand, and planes corrected in rounds, on the grid of the volume that is segmented.
+
+CORRECTIONS = or_stop(find_corrections, Path(STUDY.label.folder)) if STUDY.label else []
+CORRECTED = [
+    row.key
+    for row in SHEET.samples
+    if any(one[1:3] == row.key for one in map(astuple, CORRECTIONS))
+]
+LABELLED = [row.key for row in SHEET.samples if row.labels or row.key in CORRECTED]
+
+
+def corrections_of(wildcards):
+    """Return the corrected planes of a timestep."""
+    key = (wildcards.series, wildcards.timestep)
+    return [one for one in CORRECTIONS if (one.series, one.timestep) == key]
+
+
+def drawn_labels(wildcards):
+    """Return the labels that the sheet names for a timestep, if it does."""
+    found = sample(wildcards).labels
+    return SHEET.locate(found) if found else []
 
 
 rule annotate:
     input:
-        annotations=lambda wildcards: SHEET.locate(sample(wildcards).labels),
+        annotations=drawn_labels,
+        corrections=lambda wildcards: [one.path for one in corrections_of(wildcards)],
         grey=f"{STEP}/{STUDY.grey}.manifest.json",
     output:
         manifest=f"{STEP}/annotations.manifest.json",
@@ -20,6 +41,15 @@ rule annotate:
     params:
         classes=[member.model_dump() for member in STUDY.classes],
         names=STUDY.drawn_classes.names,
+        corrections=lambda wildcards: [
+            [*astuple(one)[:5], str(one.path)] for one in corrections_of(wildcards)
+        ],
+        corrected_by={
+            str(number): entry.by
+            for number, entry in enumerate(
+                STUDY.label.rounds if STUDY.label else [], 1
+            )
+        },
         settings=STUDY.annotate.model_dump(mode="json"),
         digest=digest_of(
             "annotate", *plug_ins("tomocell.volumes.readers", "open_source")

@@ -4,12 +4,12 @@
 rule train_classifier:
     input:
         annotations=[
-            f"{RESULTS}/{row.series}/{row.timestep}/annotations.manifest.json"
-            for row in SHEET.labelled()
+            f"{RESULTS}/{series}/{timestep}/annotations.manifest.json"
+            for series, timestep in LABELLED
         ],
         grey=[
-            f"{RESULTS}/{row.series}/{row.timestep}/{STUDY.grey}.manifest.json"
-            for row in SHEET.labelled()
+            f"{RESULTS}/{series}/{timestep}/{STUDY.grey}.manifest.json"
+            for series, timestep in LABELLED
         ],
     output:
         card=f"{RESULTS}/models/{STUDY.classifier.name}/classifier.json",

@@ -1,6 +1,7 @@
 # Where the workflow meets the package: settings become types, rows become paths. No science here.
 import os
 import sys
+from dataclasses import astuple
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -17,6 +18,13 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from tomocell.errors import BadInput
+from tomocell.labelling.rounds import (
+    decided,
+    find_corrections,
+    learners,
+    open_round,
+    to_correct,
+)
 from tomocell.reporting import assets
 from tomocell.settings import discovery
 from tomocell.settings.digest import script_digest

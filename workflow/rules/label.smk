@@ -1,15 +1,17 @@
-# The training set that labels drawn by hand make.
+# The training sets that labels make: of the study's network, and of those of rounds of labelling.
+
+LEARNERS = learners(STUDY.model, STUDY.label)
 
 
 rule training_set:
     input:
         annotations=[
-            f"{RESULTS}/{row.series}/{row.timestep}/annotations.manifest.json"
-            for row in SHEET.labelled()
+            f"{RESULTS}/{series}/{timestep}/annotations.manifest.json"
+            for series, timestep in LABELLED
         ],
         grey=[
-            f"{RESULTS}/{row.series}/{row.timestep}/{STUDY.grey}.manifest.json"
-            for row in SHEET.labelled()
+            f"{RESULTS}/{series}/{timestep}/{STUDY.grey}.manifest.json"
+            for series, timestep in LABELLED
         ],
     output:
         training_set=f"{RESULTS}/models/{{model}}/training_set.json",
@@ -17,6 +19,8 @@ rule training_set:
         f"{RESULTS}/logs/training_set/{{model}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/training_set/{{model}}.tsv"
+    wildcard_constraints:
+        model="|".join(LEARNERS),
     conda:
         ENVIRONMENT
     threads: 1
@@ -24,9 +28,12 @@ rule training_set:
         mem_mb=2000,
         runtime=10,
     params:
-        timesteps=[row.key for row in SHEET.labelled()],
+        timesteps=LABELLED,
         grey=STUDY.grey,
-        model=STUDY.model.model_dump(mode="json", exclude={"infer"}),
+        model=lambda wildcards: LEARNERS[wildcards.model].model.model_dump(
+            mode="json", exclude={"infer"}
+        ),
+        rest=lambda wildcards: LEARNERS[wildcards.model].rest,
         ignore_value=STUDY.annotate.ignore_value,
         digest=digest_of("training_set"),
     script:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tomocell.errors import BadInput, Fault
+from tomocell.labelling.checks import size_faults
+from tomocell.labelling.rounds import correction_faults, find_corrections, learners
 from tomocell.volumes.manifest import Manifest, read_manifest, store_path
 from tomocell.volumes.readers import open_source
 from tomocell.volumes.volume import AXES
@@ -33,11 +35,25 @@ def check_scans(project: Project, manifest_of: Callable[[Sample], Path]) -> None
         BadInput: With every fault of every scan and annotation, told at once, each with its row.
     """
     faults: list[Fault] = []
+    label = project.study.label
+    corrections = find_corrections(Path(label.folder)) if label is not None else []
     for sample in project.sheet.samples:
         where = f"{project.sheet.path}, {sample.series} {sample.timestep}"
         found, shape = _scan(project, sample, manifest_of(sample), where)
+        segmented = _segmented_shape(project.study, shape)
         faults.extend(found)
-        faults.extend(_annotation_faults(project, sample, _segmented_shape(project.study, shape), where))
+        faults.extend(_annotation_faults(project, sample, segmented, where))
+        faults.extend(_patch_faults(project.study, sample, segmented, where))
+        if segmented is not None:
+            own = [one for one in corrections if (one.series, one.timestep) == sample.key]
+            faults.extend(fault for one in own for fault in correction_faults(one, segmented))
+    known = {sample.key for sample in project.sheet.samples}
+    strange = [one for one in corrections if (one.series, one.timestep) not in known]
+    expected = f"a timestep of {project.sheet.path}"
+    faults.extend(
+        Fault(str(one.path), f"{one.series} {one.timestep}", expected, "put it where it was exported")
+        for one in strange
+    )
     if faults:
         raise BadInput(*faults)
 
@@ -126,11 +142,21 @@ def _annotation_faults(project: Project, sample: Sample, segmented: Shape | None
     if sample.labels is None:
         return []
     try:
-        shape = open_source(project.sheet.locate(sample.labels)).shape
+        labels = open_source(project.sheet.locate(sample.labels))
     except BadInput as error:
         return _in_row(error, f"{where}, labels")
-    if segmented in (None, shape):
+    place = f"{where}, labels: {sample.labels}"
+    faults = size_faults(labels, project.voxel_size_um(sample), place)
+    if segmented not in (None, labels.shape):
+        expected = f"{segmented}, the shape of what is segmented"
+        remedy = "label the volume that is segmented, or correct the crop or the region of interest"
+        faults.append(Fault(place, labels.shape, expected, remedy))
+    return faults
+
+
+def _patch_faults(study: Study, sample: Sample, segmented: Shape | None, where: str) -> list[Fault]:
+    if study.model is None or sample.labels is None or segmented is None:
         return []
-    expected = f"{segmented}, the shape of what is segmented"
-    remedy = "label the volume that is segmented, or correct the crop or the region of interest"
-    return [Fault(f"{where}, labels: {sample.labels}", shape, expected, remedy)]
+    models = [learner.model for learner in learners(study.model, study.label).values()]
+    found = (model.patch_fault(segmented, f"{where}, across {model.plane_axis}") for model in models)
+    return [fault for fault in dict.fromkeys(found) if fault is not None]

@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from tomocell.labelling.round_settings import LabelSettings
 from tomocell.labelling.settings import AnnotateSettings, ClassifierSettings, ThresholdSettings
 from tomocell.models.settings import ModelSettings
 from tomocell.refinement.settings import RefineSettings
@@ -59,6 +60,9 @@ class Study(Frozen):
         None, description="Into the frame of the reference timestep; leave out for single volumes."
     )
     annotate: AnnotateSettings = Field(AnnotateSettings(), description="Sparse labels drawn by hand.")
+    label: LabelSettings | None = Field(
+        None, description="Labels that grow round by round: predicted, corrected by a person, trained on again."
+    )
     threshold: ThresholdSettings | None = Field(None, description="Segment by threshold (instead of a model).")
     classifier: ClassifierSettings | None = Field(
         None,
@@ -99,6 +103,26 @@ class Study(Frozen):
         unknown = sorted(set(apart) - set(self.classifier.classes if self.classifier is not None else ()))
         if unknown:
             msg = f"'threshold.apart' names {', '.join(unknown)}; expected classes of 'classifier'"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _rounds_of_the_model(self) -> Self:
+        if self.label is None:
+            return self
+        if self.model is None:
+            msg = "'label' has rounds for a 'model' to learn from; expected one, or no 'label'"
+            raise ValueError(msg)
+        if self.label.priority and sorted(self.label.priority) != sorted(self.model.classes):
+            known = ", ".join(self.model.classes)
+            msg = f"'label.priority' {', '.join(self.label.priority)}; expected every class of the model once: {known}"
+            raise ValueError(msg)
+        named = {
+            name for entry in self.label.rounds for problem in entry.problems for name in (*problem.of, problem.rest)
+        }
+        unknown = sorted(named - set(self.model.classes))
+        if unknown:
+            msg = f"'label.rounds' names {', '.join(unknown)}; expected classes of the model"
             raise ValueError(msg)
         return self
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 CHECKPOINTS = "checkpoints"
+BULKY = {"planes_of", "tiles", "centres", "boxes", "label_sets"}  # of entries: they stand in training_set.json
 
 
 def train(results: Path, model: ModelSettings, classes: Classes, network_settings: dict[str, object]) -> None:
@@ -63,7 +64,13 @@ def model_card(
         metrics=metrics_of(outcome.confusion.numpy(), classes.names),
         training={
             "settings": model.train.model_dump(mode="json"),
-            "entries": [entry.model_dump(mode="json") for entry in training_set.entries],
+            "entries": [entry.model_dump(mode="json", exclude=BULKY) for entry in training_set.entries],
+            "split": training_set.split.model_dump(mode="json"),
+            "label_sets": [
+                {"series": entry.series, "timestep": entry.timestep} | dict(labels)
+                for entry in training_set.entries
+                for labels in entry.label_sets
+            ],
             "epochs": len(outcome.history),
             "ranks": rank_count(),
         },
