@@ -183,7 +183,50 @@ def test_a_fault_of_the_study(
     require_words(told(path), str(path), *words)
 
 
+LABEL_FAULTS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "no rounds": ({"rounds": []}, ("label.rounds", "at least 1")),
+    "rest among those told apart": (
+        {"rounds": [{"problems": [{"name": "a", "of": ["pore"], "rest": "pore"}]}]},
+        ("'rest' pore is in 'of'",),
+    ),
+    "problem twice": (
+        {"rounds": [{"problems": [{"name": "a", "of": ["pore"], "rest": "solid"}] * 2}]},
+        ("problem a given twice",),
+    ),
+    "class that the model has not": (
+        {"rounds": [{"problems": [{"name": "a", "of": ["por"], "rest": "solid"}]}]},
+        ("'label.rounds' names por", "classes of the model"),
+    ),
+    "priority without a class": (
+        {"rounds": [{}], "priority": ["pore"]},
+        ("'label.priority' pore", "every class of the model once: pore, solid"),
+    ),
+    "unknown axis": ({"rounds": [{"axis": "w"}]}, ("label.rounds.0.axis", "'w'", "'z', 'y' or 'x'")),
+    "folder above": ({"rounds": [{}], "folder": "../mine"}, ("label.folder", "../mine", "without a part '..'")),
+}
+
+
+@pytest.mark.parametrize(("section", "words"), LABEL_FAULTS.values(), ids=LABEL_FAULTS.keys())
+def test_a_fault_of_the_rounds(tmp_path: Path, section: dict[str, Any], words: tuple[str, ...]) -> None:
+    study = threshold_study()
+    del study["threshold"]
+    path = write_study(tmp_path, study | {"model": model_section(), "label": section})
+    require_words(told(path), str(path), *words)
+
+
+def test_rounds_need_a_model(tmp_path: Path) -> None:
+    path = write_study(tmp_path, threshold_study() | {"label": {"rounds": [{}]}})
+    require_words(told(path), str(path), "'label' has rounds for a 'model'")
+
+
 MODEL_FAULTS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "rare class of no class": (
+        {"sampling": {"rare_classes": ["sold"]}},
+        ("'sampling.rare_classes' names sold", "classes of the model"),
+    ),
+    "empty range": ({"split": {"by": "block", "ranges": [[5, 5]]}}, ("'ranges' 5 to 5", "one past the last")),
+    "unknown split": ({"split": {"by": "plane"}}, ("model.split.by", "'plane'", "'timestep', 'block' or 'random'")),
+    "share of all": ({"split": {"share": 1}}, ("model.split.share", "found 1", "less than 1")),
     "misspelt class": ({"classes": ["pore", "sold"]}, ("sold", "pore, solid")),
     "unknown architecture": ({"architecture": "unet9"}, ("model", "unet9", "residual_unet")),
     "unknown network setting": ({"network": {"chanels": [4, 8]}}, ("model.network, chanels", "known")),
