@@ -25,6 +25,7 @@ if STUDY.registration:
 # Labels come from a trained model, a pixel classifier or a threshold; the first two learn from labels drawn by hand.
 if STUDY.model or STUDY.classifier:
 
+    include: "workflow/rules/labels.smk"
     include: "workflow/rules/annotate.smk"
 
 

@@ -1,25 +1,5 @@
 # Labels drawn by hand, and planes corrected in rounds, on the grid of the volume that is segmented.
 
-CORRECTIONS = or_stop(find_corrections, Path(STUDY.label.folder)) if STUDY.label else []
-CORRECTED = [
-    row.key
-    for row in SHEET.samples
-    if any(one[1:3] == row.key for one in map(astuple, CORRECTIONS))
-]
-LABELLED = [row.key for row in SHEET.samples if row.labels or row.key in CORRECTED]
-
-
-def corrections_of(wildcards):
-    """Return the corrected planes of a timestep."""
-    key = (wildcards.series, wildcards.timestep)
-    return [one for one in CORRECTIONS if (one.series, one.timestep) == key]
-
-
-def drawn_labels(wildcards):
-    """Return the labels that the sheet names for a timestep, if it does."""
-    found = sample(wildcards).labels
-    return SHEET.locate(found) if found else []
-
 
 rule annotate:
     input:

@@ -1,7 +1,5 @@
 # The training sets that labels make: of the study's network, and of those of rounds of labelling.
 
-LEARNERS = learners(STUDY.model, STUDY.label)
-
 
 rule training_set:
     input:

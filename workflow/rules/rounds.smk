@@ -2,35 +2,6 @@
 # of the open round into the study's folder of annotations; corrected planes that people save there close the round, and
 # the next run, of `corrections` or of everything, trains on them.
 
-FOLDER = STUDY.label.folder
-OPEN = open_round(CORRECTIONS, len(STUDY.label.rounds))
-
-
-def round_of(wildcards):
-    """Return the settings of a round."""
-    return STUDY.label.rounds[int(wildcards.round) - 1]
-
-
-def decided_in(wildcards):
-    """Return the networks of a round, with the classes that each decides on."""
-    return decided(STUDY.model, round_of(wildcards), int(wildcards.round))
-
-
-def waiting():
-    """Return the pages of what the open round exports."""
-    if OPEN is None:
-        return []
-    keys = or_stop(
-        to_correct,
-        STUDY.label.rounds[OPEN - 1],
-        [row.key for row in SHEET.samples],
-        [row.key for row in SHEET.labelled()],
-    )
-    return [
-        f"{FOLDER}/{series}/round-{OPEN}/{timestep}/round.json"
-        for series, timestep in keys
-    ]
-
 
 localrules:
     corrections,
