@@ -194,3 +194,20 @@ def test_a_wrong_correction_is_named_with_its_file(
         overlaid(tmp_path, correction(tmp_path, 1, name, plane), sparse())
     assert name in str(caught.value)
     assert not (tmp_path / "annotations.ome.zarr").exists()
+
+
+def test_labels_may_come_as_zarr(tmp_path: Path) -> None:
+    import zarr
+
+    make_store(tmp_path / "volume.ome.zarr", np.zeros(SHAPE, np.uint16))
+    zarr.save_array(tmp_path / "drawn.zarr", sparse())
+    stores = (tmp_path / "volume.ome.zarr", tmp_path / "annotations.ome.zarr")
+    records = []
+    for value in (1, 1, 0):
+        annotate(tmp_path / "drawn.zarr", *stores, CLASSES, AnnotateSettings(), LIMITS)
+        store = open_store(stores[1])
+        np.testing.assert_array_equal(store.read(whole(SHAPE)), zarr.open_array(tmp_path / "drawn.zarr")[:])
+        records += store.manifest.notes["label_sets"]
+        zarr.open_array(tmp_path / "drawn.zarr")[0, 0, 0] = value
+    assert [record["file"] for record in records] == ["drawn.zarr"] * 3
+    assert records[1] == records[2] != records[0]  # the checksum follows what is drawn

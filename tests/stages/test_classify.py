@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from support.stores import LIMITS, SIZE, make_store, tree
+from tomocell import cli
 from tomocell.blocks import Limits, runner
 from tomocell.errors import BadInput
 from tomocell.labelling import features
@@ -182,3 +183,11 @@ def test_a_broken_classifier_is_named(trained: Path, tmp_path: Path, spoil: str)
         card.write_text("{}")
     with pytest.raises(BadInput, match="train"):
         load_forest(tmp_path)
+
+
+def test_the_command_line_takes_a_classifier_for_a_model(trained: Path, tmp_path: Path) -> None:
+    cli.main(["infer", str(trained / "model"), str(trained / "volume.ome.zarr"), "--out", str(tmp_path / "out")])
+    volume = open_store(trained / "volume.ome.zarr")
+    classify(volume, trained / "model", tmp_path / "labels.ome.zarr", SETTINGS, LIMITS)
+    one, other = (open_store(path / "labels.ome.zarr").read(whole(SHAPE)) for path in (tmp_path, tmp_path / "out"))
+    np.testing.assert_array_equal(one, other)

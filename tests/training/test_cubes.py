@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils.data import DataLoader
 
 from support import tiny_training
 from support.stores import make_store
@@ -16,7 +18,9 @@ from tomocell.models.settings import ModelSettings
 from tomocell.stages.training_set import assemble_training_set
 from tomocell.training.bricks import BrickCache
 from tomocell.training.cubes import CubeReader, RandomCubes, WholeCubes
+from tomocell.training.loss import confusion, summed_cross_entropy
 from tomocell.training.samples import judging_samples, open_reader, training_samples
+from tomocell.training.shards import EveryRankItsShare
 from tomocell.volumes.store import open_store
 from tomocell.volumes.volume import ArrayVolume
 
@@ -174,3 +178,20 @@ def test_the_planes_kept_stay_within_the_bound(results: Path) -> None:
     for plane in entry.planes:
         grey, target = reader.read(entry, plane)
         assert grey.nbytes + target.nbytes <= reader.cached_bytes() <= 5000
+
+
+def test_two_ranks_take_the_cubes_of_one_and_a_network_of_volumes_can_learn_from_them(results: Path) -> None:
+    model = cubes(train={"patches_per_plane": 2, "batch_size": 4})
+    found, reader = opened(results, model)
+    samples = training_samples(reader, found.part("train"), model, 0)
+    shares = [EveryRankItsShare(len(samples), 4, rank, 2) for rank in range(2)]
+    batches = [next(iter(DataLoader(samples, batch_sampler=share))) for share in shares]
+    alone = next(iter(DataLoader(samples, batch_sampler=EveryRankItsShare(len(samples), 4, 0, 1))))
+    for part in (0, 1):
+        torch.testing.assert_close(torch.cat([batch[part] for batch in batches]), alone[part], rtol=0, atol=0)
+    torch.manual_seed(0)
+    logits = torch.nn.Conv3d(1, 2, 3, padding=1)(alone[0])
+    loss, count = summed_cross_entropy(logits, alone[1], torch.ones(2))
+    assert count == (alone[1] >= 0).sum() > 0
+    assert torch.isfinite(loss)
+    assert confusion(logits, alone[1], 2).sum() == count

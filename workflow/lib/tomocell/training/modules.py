@@ -7,7 +7,7 @@ from tomocell.settings.digest import shallow_digest
 # Only these change the weights; a change elsewhere must not cost days on GPUs.
 WEIGHTS_DEPEND_ON = tuple(
     f"tomocell.training.{name}"
-    for name in ("augment", "cubes", "learner", "loss", "patches", "samples", "shards", "train")
+    for name in ("augment", "cubes", "learner", "loss", "parts", "patches", "samples", "shards", "train")
 )
 
 
