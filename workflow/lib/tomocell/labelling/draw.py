@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tomocell.volumes.volume import Region, Shape, Volume
 
-BYTES_PER_VOXEL = 40.0  # labels, a mask, and places and lots of the labelled ones
+BYTES_PER_VOXEL = 96.0  # labels, a mask, and where all are labelled alike: indices, places and lots of each
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def labelled_tiles(labels: Volume, edges: Shape, ignore: int, limits: Limits) ->
         tiles = [(axis + part.start) // edge for axis, part, edge in places]
         return np.unique(np.ravel_multi_index(tiles, counts))
 
-    found = [tiles for _, tiles in reduce_volume(kernel, labels, Need(bytes_per_voxel=64.0), limits)]
+    found = [tiles for _, tiles in reduce_volume(kernel, labels, Need(bytes_per_voxel=96.0), limits)]
     tiles = np.stack(np.unravel_index(np.unique(np.concatenate(found)), counts), axis=1) * np.array(edges)
     return [(int(z), int(y), int(x)) for z, y, x in tiles]
 
