@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 HOW = (
     "Open a plane of 'labels' over the same plane of 'grey', correct it, and save it under its name in the folder "
     f"'{CORRECTED}' beside them, as 8-bit TIFF. Planes that you leave out are not used; pixels of the ignore value "
-    "stay as they were labelled before. A round counts as corrected as soon as it holds one corrected plane: the next run "
-    "trains on it."
+    "stay as they were labelled before. A round counts as corrected as soon as it holds one corrected plane: the next "
+    "run trains on it."
 )
 
 
