@@ -115,6 +115,7 @@ def test_an_epoch_is_the_same_again_and_another_is_not(results: Path) -> None:
     firsts = [np.concatenate([epoch[index][0].numpy() for index in range(4)]) for epoch in epochs]
     np.testing.assert_array_equal(firsts[0], firsts[1])
     assert not np.array_equal(firsts[0], firsts[2])
+    assert all(bool((target >= 0).any()) for _, target in (epochs[0][index] for index in range(len(epochs[0]))))
     grey, target = epochs[0][5]
     assert (grey.shape, target.shape) == ((1, *EDGES), EDGES)
     assert isinstance(training_samples(reader, entries, model, 0), RandomCubes)

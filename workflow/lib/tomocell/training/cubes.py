@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from tomocell.training.augment import augment
 from tomocell.training.bricks import BrickCache, CachedVolume
-from tomocell.training.patches import CACHE_MB, StoreReader, pad, start_around
+from tomocell.training.patches import CACHE_MB, IGNORED, StoreReader, pad, start_around
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +68,10 @@ class RandomCubes(Dataset["Sample"]):
     def __getitem__(self, index: int) -> Sample:
         random = np.random.default_rng((self._model.train.seed, self._epoch, index))
         entry, start = self._place(self._tiles[index], random)
-        grey, target = augment(*self._reader.read(entry, start, self._edges), self._model.train, random)
+        grey, target = self._reader.read(entry, start, self._edges)
+        if (target == IGNORED).all():  # labels are sparse, and it was moved away from them
+            grey, target = self._reader.read(*self._tiles[index], self._edges)
+        grey, target = augment(grey, target, self._model.train, random)
         return torch.from_numpy(grey), torch.from_numpy(target.astype(np.int64))
 
     def _place(self, place: tuple[Entry, Point], random: np.random.Generator) -> tuple[Entry, Point]:
