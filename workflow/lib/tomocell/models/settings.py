@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from tomocell.settings.base import Frozen
-
-Count = Annotated[int, Field(ge=1)]
+from tomocell.settings.types import Count
 
 
 class TrainSettings(Frozen):
@@ -60,10 +59,26 @@ class ModelSettings(Frozen):
     classes: tuple[str, ...] = Field(
         min_length=2, description="What the network tells apart, in the order of its outputs."
     )
+    trained: bool = Field(
+        default=False,
+        description="The model stands in results/models/<name> already, your own or one trained elsewhere: train none.",
+    )
     plane_axis: Literal["z", "y", "x"] = Field("y", description="Axis across the planes that the network sees.")
+    planes: int = Field(
+        1,
+        ge=1,
+        description="Neighbouring planes that the network sees at once, the labelled one in the middle (2.5D); odd.",
+    )
     patch_voxels: tuple[Count, Count] = Field((512, 512), description="Patch, rows by columns of the plane.")
     train: TrainSettings = Field(TrainSettings(), description="How it is trained.")
     infer: InferSettings = Field(InferSettings(), description="How it is applied.")
+
+    @model_validator(mode="after")
+    def _a_plane_in_the_middle(self) -> Self:
+        if self.planes % 2 == 0:
+            msg = f"expected an odd number of 'planes', so that one is in the middle; found {self.planes}"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _weights_of_its_classes(self) -> Self:

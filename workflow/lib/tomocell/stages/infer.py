@@ -12,7 +12,7 @@ import torch
 from tomocell.blocks import Block, Limits, Need, transform_volume
 from tomocell.errors import BadInput, Fault
 from tomocell.inference.planes import PlanePredictor
-from tomocell.models.saved import CARD, WEIGHTS, load_model
+from tomocell.models.saved import CARD, load_model
 from tomocell.stages.provenance import provenance
 from tomocell.volumes.planes import axis_number
 from tomocell.volumes.store import Layout, create_store
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tomocell.models.saved import ModelCard
     from tomocell.models.settings import InferSettings
     from tomocell.volumes.volume import Shape, Volume
 
@@ -38,27 +39,35 @@ def infer(grey: Volume, model: Path, store: Path, settings: InferSettings, limit
     """
     torch.set_num_threads(limits.workers)
     network, card, stride = load_model(model)
-    _require_size(grey, card.voxel_size_um)
+    if card.voxel_size_um is not None:
+        _require_size(grey, card.voxel_size_um)
     axis = axis_number(card.plane_axis)
     predictor = PlanePredictor(network, card, stride, settings)
 
-    def kernel(voxels: NDArray[Any], _: Block) -> NDArray[np.uint8]:
-        labels = predictor.label(np.moveaxis(voxels, axis, 0))
+    def kernel(voxels: NDArray[Any], block: Block) -> NDArray[np.uint8]:
+        labels = predictor.label(np.moveaxis(voxels, axis, 0), block.inner[axis])
         return np.ascontiguousarray(np.moveaxis(labels, 0, axis))
 
     layout = Layout(grey.shape, np.dtype(np.uint8), grey.size, card.label_classes)
-    own = Limits(max(limits.memory_mb - LIBRARIES_MB - _plane_mb(grey.shape, axis, len(card.classes)), 1), workers=1)
-    parents: dict[str, Volume | Path] = {"grey": grey, "weights": model / WEIGHTS, "card": model / CARD}
+    own = Limits(max(limits.memory_mb - LIBRARIES_MB - _plane_mb(grey.shape, axis, card), 1), workers=1)
+    parents: dict[str, Volume | Path] = {"grey": grey, "weights": model / card.weights_file, "card": model / CARD}
     with create_store(store, layout, limits, provenance(settings, digest, parents)) as writer:
         grain = _whole_planes(grey.shape, writer.shard, axis)
-        transform_volume(kernel, grey, writer, Need(bytes_per_voxel=grey.dtype.itemsize + 3.0), own, grain)
+        transform_volume(kernel, grey, writer, _need(grey, axis, card), own, grain)
     log.info("%s -> %s with %s", grey.name, store, model)
 
 
-def _plane_mb(shape: Shape, axis: int, classes: int) -> int:
-    """Return what one plane takes beside its block: summed logits, their mean, the normalised plane."""
+def _need(grey: Volume, axis: int, card: ModelCard) -> Need:
+    """Return what a block needs: its voxels and labels, and the neighbours of its first and last plane."""
+    halo = [0, 0, 0]
+    halo[axis] = card.planes // 2
+    return Need((halo[0], halo[1], halo[2]), grey.dtype.itemsize + 3.0)
+
+
+def _plane_mb(shape: Shape, axis: int, card: ModelCard) -> int:
+    """Return what one plane takes beside its block: summed logits, their mean, the normalised planes that it sees."""
     pixels = math.prod(size for other, size in enumerate(shape) if other != axis)
-    return pixels * 4 * (2 * classes + 2) >> 20
+    return pixels * 4 * (2 * len(card.classes) + 1 + card.planes) >> 20
 
 
 def _whole_planes(shape: Shape, shard: Shape, axis: int) -> Shape:

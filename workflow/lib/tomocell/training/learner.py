@@ -15,8 +15,9 @@ from tomocell.training.patches import PlaneReader, RandomPatches, WholePlanes
 from tomocell.training.shards import EveryRankItsShare
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
+    from tomocell.models._parts.any_size import AnySize
     from tomocell.models.settings import ModelSettings
     from tomocell.training.trainingset import TrainingSet
 
@@ -26,9 +27,7 @@ SHRINK = 0.2
 class Learner(lightning.LightningModule):  # type: ignore[misc]
     """A network, its data and its schedule."""
 
-    def __init__(
-        self, network: nn.Module, reader: PlaneReader, training_set: TrainingSet, model: ModelSettings
-    ) -> None:
+    def __init__(self, network: AnySize, reader: PlaneReader, training_set: TrainingSet, model: ModelSettings) -> None:
         super().__init__()
         self.network = network
         self.history: list[dict[str, float]] = []
@@ -70,7 +69,9 @@ class Learner(lightning.LightningModule):  # type: ignore[misc]
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         """Return this rank's part of the batch's mean loss, scaled so that the ranks' average is the mean."""
-        loss, count = summed_cross_entropy(self.network(batch[0]), batch[1], self.weights)
+        # One of most networks; more with deep supervision, and then the loss is their mean.
+        sums = [summed_cross_entropy(o, batch[1], self.weights) for o in self.network.training_outputs(batch[0])]
+        loss, count = torch.stack([part for part, _ in sums]).mean(), sums[0][1]
         total = self._over_ranks(count.detach().clone())
         if not torch.isfinite(loss):
             where = f"training, epoch {self.current_epoch}, batch {index}"

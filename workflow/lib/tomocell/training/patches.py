@@ -29,9 +29,14 @@ Sample = tuple[torch.Tensor, torch.Tensor]
 
 
 class PlaneReader:
-    """Reads labelled planes from the stores, normalised, keeping the latest ones within a bound of memory."""
+    """Reads labelled planes from the stores, normalised, keeping the latest ones within a bound of memory.
 
-    def __init__(self, results: Path, training_set: TrainingSet, classes: Classes) -> None:
+    With ``planes`` above 1, grey values of as many neighbouring planes come with each labelled one, the labelled one in
+    the middle; beyond a face of the volume its last plane is repeated.
+    """
+
+    def __init__(self, results: Path, training_set: TrainingSet, classes: Classes, planes: int = 1) -> None:
+        self._reach = planes // 2
         self._results = results
         self._set = training_set
         self._axis = axis_number(training_set.plane_axis)
@@ -43,7 +48,10 @@ class PlaneReader:
         self._cache: OrderedDict[tuple[str, int], tuple[NDArray[np.float32], NDArray[np.int16]]] = OrderedDict()
 
     def read(self, entry: Entry, plane: int) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
-        """Return grey values in standard deviations from the mean, and class indices (-1: not labelled)."""
+        """Return grey values in standard deviations from the mean, and class indices (-1: not labelled).
+
+        Shapes (planes, rows, columns) and (rows, columns).
+        """
         key = (entry.grey, plane)
         if key not in self._cache:
             self._cache[key] = self._load(entry, plane)
@@ -61,7 +69,10 @@ class PlaneReader:
         return self._stores[name]
 
     def _load(self, entry: Entry, plane: int) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
-        grey = read_plane(self._store(entry.grey), self._axis, plane).astype(np.float32)
+        store = self._store(entry.grey)
+        last = store.shape[self._axis] - 1
+        wanted = [min(max(index, 0), last) for index in range(plane - self._reach, plane + self._reach + 1)]
+        grey = np.stack([read_plane(store, self._axis, index) for index in wanted]).astype(np.float32)
         labels = read_plane(self._store(entry.annotations), self._axis, plane)
         grey -= np.float32(self._set.grey_mean)
         grey /= np.float32(self._set.grey_sd)
@@ -89,7 +100,7 @@ class RandomPatches(Dataset[Sample]):
         grey, target = self._reader.read(*self._planes[index])
         grey, target = _crop(grey, target, self._model.patch_voxels, random)
         grey, target = _augment(grey, target, self._model, random)
-        return torch.from_numpy(grey[None]), torch.from_numpy(target.astype(np.int64))
+        return torch.from_numpy(grey), torch.from_numpy(target.astype(np.int64))
 
 
 class WholePlanes(Dataset[Sample]):
@@ -102,7 +113,7 @@ class WholePlanes(Dataset[Sample]):
             (entry, plane, corner)
             for entry in entries
             for plane in entry.planes
-            for corner in _corners(reader.read(entry, plane)[0].shape, patch)
+            for corner in _corners(reader.read(entry, plane)[1].shape, patch)
         ]
 
     def __len__(self) -> int:
@@ -112,8 +123,8 @@ class WholePlanes(Dataset[Sample]):
         entry, plane, (row, column) = self._windows[index]
         grey, target = self._reader.read(entry, plane)
         window = (slice(row, row + self._patch[0]), slice(column, column + self._patch[1]))
-        grey, target = _pad(grey[window], target[window], self._patch)
-        return torch.from_numpy(grey[None].copy()), torch.from_numpy(target.astype(np.int64))
+        grey, target = _pad(grey[:, *window], target[window], self._patch)
+        return torch.from_numpy(grey.copy()), torch.from_numpy(target.astype(np.int64))
 
 
 def _corners(shape: tuple[int, ...], patch: tuple[int, int]) -> list[tuple[int, int]]:
@@ -124,11 +135,11 @@ def _crop(
     grey: NDArray[np.float32], target: NDArray[np.int16], patch: tuple[int, int], random: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
     grey, target = _pad(grey, target, patch)
-    start = [int(random.integers(size - edge + 1)) for size, edge in zip(grey.shape, patch, strict=True)]
+    start = [int(random.integers(size - edge + 1)) for size, edge in zip(target.shape, patch, strict=True)]
     if random.random() < FOREGROUND_SHARE:
-        start = _start_around(_voxel_of_some_class(target, random), grey.shape, patch)
+        start = _start_around(_voxel_of_some_class(target, random), target.shape, patch)
     window = tuple(slice(first, first + edge) for first, edge in zip(start, patch, strict=True))
-    return grey[window], target[window]
+    return grey[:, *window], target[window]
 
 
 def _voxel_of_some_class(target: NDArray[np.int16], random: np.random.Generator) -> tuple[int, int]:
@@ -150,10 +161,10 @@ def _pad(
     grey: NDArray[np.float32], target: NDArray[np.int16], patch: tuple[int, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
     """Mirror a plane smaller than the patch up to it; mirrored voxels are not labelled."""
-    margin = [(0, max(edge - size, 0)) for size, edge in zip(grey.shape, patch, strict=True)]
+    margin = [(0, max(edge - size, 0)) for size, edge in zip(target.shape, patch, strict=True)]
     if not any(after for _, after in margin):
         return grey, target
-    return np.pad(grey, margin, mode="symmetric"), np.pad(target, margin, constant_values=IGNORED)
+    return np.pad(grey, [(0, 0), *margin], mode="symmetric"), np.pad(target, margin, constant_values=IGNORED)
 
 
 def _augment(
@@ -162,7 +173,7 @@ def _augment(
     if model.train.flips:
         for axis in (0, 1):
             if random.random() < 0.5:  # noqa: PLR2004
-                grey, target = np.flip(grey, axis), np.flip(target, axis)
+                grey, target = np.flip(grey, axis + 1), np.flip(target, axis)
     gain, offset = model.train.grey_jitter * random.standard_normal(2)
     shifted = grey * np.float32(1 + gain) + np.float32(offset)
     return np.ascontiguousarray(shifted, dtype=np.float32), np.ascontiguousarray(target)
