@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
-import zipfile
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -60,6 +60,19 @@ def load_into(network: nn.Module, tensors: Mapping[str, Tensor], where: str, exp
     network.load_state_dict({**own, **tensors})
 
 
+def without_prefix(tensors: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Return the tensors of the network that ``own`` is of, by its own names, where a trainer put a prefix before all.
+
+    Whatever stands outside of that prefix (weights of a loss, of another network) is left out. Where no prefix leads
+    to every name, the tensors come back as they are.
+    """
+    first = next(iter(own))
+    for prefix in sorted(name.removesuffix(first) for name in tensors if name.endswith(first)):
+        if all(prefix + name in tensors or name.endswith(COUNTERS) for name in own):
+            return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    return tensors
+
+
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -73,12 +86,14 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_pickled(path: Path) -> object:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of other pickle protocols; what cannot be read is an error all the same
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         remedy = "save its state_dict alone: torch.save(network.state_dict(), ...), or as safetensors"
         found = f"code or objects that are no tensors ({_refused(error)})"
         raise BadInput(Fault(str(path), found, "tensors alone; nothing of it was run", remedy)) from error
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a broken file makes torch raise almost anything
         expected = "a checkpoint or state_dict as torch.save writes it"
         raise BadInput(Fault(str(path), _first_line(error), expected, "copy or make it again")) from error
 
