@@ -16,6 +16,7 @@ from tomocell.training.learner import Learner
 from tomocell.training.loss import summed_cross_entropy
 from tomocell.training.modules import weights_digest
 from tomocell.training.patches import PlaneReader, RandomPatches, WholePlanes
+from tomocell.training.samples import Source
 from tomocell.training.trainingset import read_training_set
 
 if TYPE_CHECKING:
@@ -91,8 +92,8 @@ def test_the_loss_is_the_mean_over_supervised_levels(results: Path, training_set
     torch.manual_seed(0)
     network, _ = build_network("unet_3plus", SUPERVISED, 1, 2)
     model = settings(architecture="unet_3plus", network=SUPERVISED)
-    reader = PlaneReader(results, training_set, tiny_training.CLASSES)
-    learner = Learner(network, reader, training_set, model)
+    source = Source.of(results, training_set, tiny_training.CLASSES, model)
+    learner = Learner(network, source, training_set, model)
     x, target = torch.randn(2, 1, 8, 16), torch.randint(-1, 2, (2, 8, 16))
     found = learner.training_step((x, target), 0)
     parts = [summed_cross_entropy(output, target, learner.weights) for output in network.training_outputs(x)]

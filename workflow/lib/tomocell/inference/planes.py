@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from tomocell.inference.tiles import Tiling, lay_tiles
+from tomocell.inference.tiles import Tiling, blend_weights, lay_tiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,8 @@ class PlanePredictor:
 
         A network of several planes sees those around each one; where ``grey`` ends, its last plane is repeated.
         """
-        tiling = lay_tiles(grey.shape[1:], self._settings.tile_voxels, self._settings.overlap, self._stride)
+        rows, columns = self._settings.tile_voxels[:2]
+        tiling = lay_tiles(grey.shape[1:], (rows, columns), self._settings.overlap, self._stride)
         wanted = range(*(inner or slice(None)).indices(len(grey)))
         rows, columns = grey.shape[1:]
         labels = np.empty((len(wanted), rows, columns), np.uint8)
@@ -58,10 +59,11 @@ class PlanePredictor:
     def _logits(self, planes: NDArray[Any], tiling: Tiling) -> torch.Tensor:
         """Return the logits of a plane, averaged over the tiles that cover each pixel; (classes, rows, columns)."""
         normal = self._normalise(planes, tiling)
+        weights = blend_weights(tiling.tile, self._settings.blend)
         total = torch.zeros((len(self._values), *tiling.padded))
         for (row, column), output in self._outputs(normal, tiling):
-            total[:, row : row + tiling.tile[0], column : column + tiling.tile[1]] += output
-        return total / _cover(tiling)
+            total[:, row : row + tiling.tile[0], column : column + tiling.tile[1]] += output * weights
+        return total / _cover(tiling, weights)
 
     @torch.inference_mode()
     def _outputs(self, normal: NDArray[np.float32], tiling: Tiling) -> Iterator[tuple[Corner, torch.Tensor]]:
@@ -84,8 +86,8 @@ def _window(planes: NDArray[np.float32], row: int, column: int, tiling: Tiling) 
     return planes[:, row : row + tiling.tile[0], column : column + tiling.tile[1]]
 
 
-def _cover(tiling: Tiling) -> torch.Tensor:
+def _cover(tiling: Tiling, weights: torch.Tensor) -> torch.Tensor:
     cover = torch.zeros(tiling.padded)
     for row, column in tiling.corners:
-        cover[row : row + tiling.tile[0], column : column + tiling.tile[1]] += 1
+        cover[row : row + tiling.tile[0], column : column + tiling.tile[1]] += weights
     return cover

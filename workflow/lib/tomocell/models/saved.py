@@ -84,6 +84,11 @@ class ModelCard(Frozen):
         return self
 
     @property
+    def sees_planes(self) -> bool:
+        """Whether the network is of two dimensions."""
+        return len(self.patch_voxels) == 2  # noqa: PLR2004
+
+    @property
     def label_classes(self) -> Classes:
         """The classes, in the order of the outputs."""
         return Classes(tuple(VoxelClass(member.name, member.value, member.color) for member in self.classes))

@@ -9,6 +9,10 @@ from pydantic import Field, model_validator
 from tomocell.settings.base import Frozen
 from tomocell.settings.types import Count
 
+Edges = tuple[Count, Count] | tuple[Count, Count, Count]
+Blend = Literal["even", "gaussian"]
+CUBE = 3
+
 
 class TrainSettings(Frozen):
     """How a model is trained; what changes the weights, and nothing else."""
@@ -45,8 +49,13 @@ class TrainSettings(Frozen):
 class InferSettings(Frozen):
     """How a model is applied."""
 
-    tile_voxels: tuple[Count, Count] = Field((512, 512), description="Tile, rows by columns of the plane.")
+    tile_voxels: Edges = Field(
+        (512, 512), description="Tile, rows by columns of the plane; for a 3D network a cube, (Z, Y, X)."
+    )
     overlap: float = Field(0.25, ge=0, lt=1, description="Share of a tile that neighbouring tiles share.")
+    blend: Blend = Field(
+        "even", description="Weights of overlapping tiles: all even, or gaussian, an eighth of the tile wide (SD)."
+    )
     batch_size: int = Field(4, ge=1, description="Tiles through the network at once.")
 
 
@@ -69,9 +78,26 @@ class ModelSettings(Frozen):
         ge=1,
         description="Neighbouring planes that the network sees at once, the labelled one in the middle (2.5D); odd.",
     )
-    patch_voxels: tuple[Count, Count] = Field((512, 512), description="Patch, rows by columns of the plane.")
+    patch_voxels: Edges = Field(
+        (512, 512), description="Patch, rows by columns of the plane; for a 3D network a cube, (Z, Y, X)."
+    )
     train: TrainSettings = Field(TrainSettings(), description="How it is trained.")
     infer: InferSettings = Field(InferSettings(), description="How it is applied.")
+
+    @property
+    def sees_cubes(self) -> bool:
+        """Whether the network is of three dimensions."""
+        return len(self.patch_voxels) == CUBE
+
+    @model_validator(mode="after")
+    def _patches_as_tiles(self) -> Self:
+        if len(self.patch_voxels) != len(self.infer.tile_voxels):
+            msg = "expected 'patch_voxels' and 'infer.tile_voxels' of as many edges: two of planes, three of cubes"
+            raise ValueError(msg)
+        if self.sees_cubes and self.planes != 1:
+            msg = f"found {self.planes} 'planes' for a network of cubes; leave 'planes' out"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _a_plane_in_the_middle(self) -> Self:

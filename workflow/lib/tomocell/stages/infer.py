@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 
 from tomocell.blocks import Block, Limits, Need, transform_volume
 from tomocell.errors import BadInput, Fault
+from tomocell.inference.cubes import CubePredictor
 from tomocell.inference.planes import PlanePredictor
 from tomocell.models.saved import CARD, load_model
 from tomocell.stages.provenance import provenance
@@ -18,15 +20,18 @@ from tomocell.volumes.planes import axis_number
 from tomocell.volumes.store import Layout, create_store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from torch import nn
 
     from tomocell.models.saved import ModelCard
     from tomocell.models.settings import InferSettings
     from tomocell.volumes.volume import Shape, Volume
 
 log = logging.getLogger(__name__)
+CUBE_BYTES = 1000  # activations of a 3D network per voxel of a cube: some 250 channels at once
 LIBRARIES_MB = 900  # torch and MONAI, loaded, beyond the interpreter that the runner counts
 SAME_SIZE = 1.25
 
@@ -35,12 +40,39 @@ def infer(grey: Volume, model: Path, store: Path, settings: InferSettings, limit
     """Label ``grey`` with the model in folder ``model``, a few whole planes at a time, into ``store``.
 
     Raises:
-        BadInput: If the model is broken, was trained at another voxel size, or no plane fits the memory.
+        BadInput: If the model is broken, was trained at another voxel size, sees cubes where the settings' tiles
+            are of planes, or no block fits the memory.
     """
     torch.set_num_threads(limits.workers)
     network, card, stride = load_model(model)
     if card.voxel_size_um is not None:
         _require_size(grey, card.voxel_size_um)
+    _require_tiles(settings, card)
+    layout = Layout(grey.shape, np.dtype(np.uint8), grey.size, card.label_classes)
+    way = (
+        _in_planes(network, card, stride, settings, grey)
+        if card.sees_planes
+        else _in_cubes(network, card, settings, grey)
+    )
+    own = Limits(max(limits.memory_mb - LIBRARIES_MB - way.beside_mb, 1), workers=1)
+    parents: dict[str, Volume | Path] = {"grey": grey, "weights": model / card.weights_file, "card": model / CARD}
+    with create_store(store, layout, limits, provenance(settings, digest, parents)) as writer:
+        grain = writer.shard if way.axis is None else _whole_planes(grey.shape, writer.shard, way.axis)
+        transform_volume(way.kernel, grey, writer, way.need, own, grain)
+    log.info("%s -> %s with %s", grey.name, store, model)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How blocks are labelled, what they need, and the memory that is taken beside them; planes across ``axis``."""
+
+    kernel: Callable[[NDArray[Any], Block], NDArray[np.uint8]]
+    need: Need
+    beside_mb: int
+    axis: int | None = None
+
+
+def _in_planes(network: nn.Module, card: ModelCard, stride: int, settings: InferSettings, grey: Volume) -> _Way:
     axis = axis_number(card.plane_axis)
     predictor = PlanePredictor(network, card, stride, settings)
 
@@ -48,13 +80,22 @@ def infer(grey: Volume, model: Path, store: Path, settings: InferSettings, limit
         labels = predictor.label(np.moveaxis(voxels, axis, 0), block.inner[axis])
         return np.ascontiguousarray(np.moveaxis(labels, 0, axis))
 
-    layout = Layout(grey.shape, np.dtype(np.uint8), grey.size, card.label_classes)
-    own = Limits(max(limits.memory_mb - LIBRARIES_MB - _plane_mb(grey.shape, axis, card), 1), workers=1)
-    parents: dict[str, Volume | Path] = {"grey": grey, "weights": model / card.weights_file, "card": model / CARD}
-    with create_store(store, layout, limits, provenance(settings, digest, parents)) as writer:
-        grain = _whole_planes(grey.shape, writer.shard, axis)
-        transform_volume(kernel, grey, writer, _need(grey, axis, card), own, grain)
-    log.info("%s -> %s with %s", grey.name, store, model)
+    return _Way(kernel, _need(grey, axis, card), _plane_mb(grey.shape, axis, card), axis)
+
+
+def _in_cubes(network: nn.Module, card: ModelCard, settings: InferSettings, grey: Volume) -> _Way:
+    predictor = CubePredictor(network, card, settings, grey.shape)
+    # The voxels, normalised ones, summed logits with their mean and their weights, labels.
+    need = Need(predictor.halo, grey.dtype.itemsize + 4.0 * (2 * len(card.classes) + 2) + 1.0)
+    activations = settings.batch_size * math.prod(predictor.edges) * CUBE_BYTES >> 20
+    return _Way(predictor.label, need, activations)
+
+
+def _require_tiles(settings: InferSettings, card: ModelCard) -> None:
+    if len(settings.tile_voxels) != len(card.patch_voxels):
+        expected = f"{len(card.patch_voxels)} edges, as the model's patch has: {card.patch_voxels}"
+        remedy = f"set it, for instance tile_voxels={list(card.patch_voxels)}"
+        raise BadInput(Fault("infer.tile_voxels", settings.tile_voxels, expected, remedy))
 
 
 def _need(grey: Volume, axis: int, card: ModelCard) -> Need:

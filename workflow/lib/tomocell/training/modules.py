@@ -6,7 +6,7 @@ from tomocell.settings.digest import modules_within, shallow_digest
 
 # Only these change the weights; a change elsewhere must not cost days on GPUs.
 WEIGHTS_DEPEND_ON = (
-    *(f"tomocell.training.{name}" for name in ("learner", "loss", "patches", "shards", "train")),
+    *(f"tomocell.training.{name}" for name in ("cubes", "learner", "loss", "patches", "samples", "shards", "train")),
     "tomocell.models._parts.any_size",
 )
 

@@ -28,6 +28,15 @@ FOREGROUND_SHARE = 0.5  # patches centred on a voxel of a class drawn at random,
 Sample = tuple[torch.Tensor, torch.Tensor]
 
 
+def index_of_values(classes: Classes, ignore_value: int) -> NDArray[np.int16]:
+    """Return the position among ``classes`` of each label value, 0 to 255; -1 of what is none, or not labelled."""
+    index = np.full(256, IGNORED, np.int16)
+    for position, member in enumerate(classes):
+        index[member.value] = position
+    index[ignore_value] = IGNORED
+    return index
+
+
 class PlaneReader:
     """Reads labelled planes from the stores, normalised, keeping the latest ones within a bound of memory.
 
@@ -40,10 +49,7 @@ class PlaneReader:
         self._results = results
         self._set = training_set
         self._axis = axis_number(training_set.plane_axis)
-        self._index = np.full(256, IGNORED, np.int16)
-        for position, member in enumerate(classes):
-            self._index[member.value] = position
-        self._index[training_set.ignore_value] = IGNORED
+        self._index = index_of_values(classes, training_set.ignore_value)
         self._stores: dict[str, StoreVolume] = {}
         self._cache: OrderedDict[tuple[str, int], tuple[NDArray[np.float32], NDArray[np.int16]]] = OrderedDict()
 
@@ -98,22 +104,23 @@ class RandomPatches(Dataset[Sample]):
     def __getitem__(self, index: int) -> Sample:
         random = np.random.default_rng((self._model.train.seed, self._epoch, index))
         grey, target = self._reader.read(*self._planes[index])
-        grey, target = _crop(grey, target, self._model.patch_voxels, random)
-        grey, target = _augment(grey, target, self._model, random)
+        rows, columns = self._model.patch_voxels[:2]
+        grey, target = _crop(grey, target, (rows, columns), random)
+        grey, target = augment(grey, target, self._model, random)
         return torch.from_numpy(grey), torch.from_numpy(target.astype(np.int64))
 
 
 class WholePlanes(Dataset[Sample]):
     """The planes that judge, each cut to patches side by side, so that every labelled pixel is seen once."""
 
-    def __init__(self, reader: PlaneReader, entries: tuple[Entry, ...], patch: tuple[int, int]) -> None:
+    def __init__(self, reader: PlaneReader, entries: tuple[Entry, ...], patch: tuple[int, ...]) -> None:
         self._reader = reader
-        self._patch = patch
+        self._patch = (patch[0], patch[1])
         self._windows = [
             (entry, plane, corner)
             for entry in entries
             for plane in entry.planes
-            for corner in _corners(reader.read(entry, plane)[1].shape, patch)
+            for corner in _corners(reader.read(entry, plane)[1].shape, self._patch)
         ]
 
     def __len__(self) -> int:
@@ -137,12 +144,13 @@ def _crop(
     grey, target = _pad(grey, target, patch)
     start = [int(random.integers(size - edge + 1)) for size, edge in zip(target.shape, patch, strict=True)]
     if random.random() < FOREGROUND_SHARE:
-        start = _start_around(_voxel_of_some_class(target, random), target.shape, patch)
+        start = _start_around(voxel_of_some_class(target, random), target.shape, patch)
     window = tuple(slice(first, first + edge) for first, edge in zip(start, patch, strict=True))
     return grey[:, *window], target[window]
 
 
-def _voxel_of_some_class(target: NDArray[np.int16], random: np.random.Generator) -> tuple[int, int]:
+def voxel_of_some_class(target: NDArray[np.int16], random: np.random.Generator) -> tuple[int, int]:
+    """Return a pixel of a class drawn at random from those that ``target`` (rows, columns) holds; else its middle."""
     present = np.unique(target[target != IGNORED])
     if not present.size:
         return target.shape[0] // 2, target.shape[1] // 2
@@ -167,11 +175,12 @@ def _pad(
     return np.pad(grey, [(0, 0), *margin], mode="symmetric"), np.pad(target, margin, constant_values=IGNORED)
 
 
-def _augment(
+def augment(
     grey: NDArray[np.float32], target: NDArray[np.int16], model: ModelSettings, random: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
+    """Return a patch or a cube turned and with other grey values, as the settings say; ``grey`` has planes first."""
     if model.train.flips:
-        for axis in (0, 1):
+        for axis in range(target.ndim):
             if random.random() < 0.5:  # noqa: PLR2004
                 grey, target = np.flip(grey, axis + 1), np.flip(target, axis)
     gain, offset = model.train.grey_jitter * random.standard_normal(2)
