@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tomocell.volumes.volume import Shape, Volume
 
 log = logging.getLogger(__name__)
-CUBE_BYTES = 1000  # activations of a 3D network per voxel of a cube: some 250 channels at once
+CUBE_BYTES = 2400  # activations of a 3D network per voxel of a cube, as benchmarks/networks.py found for unet_3d
 LIBRARIES_MB = 900  # torch and MONAI, loaded, beyond the interpreter that the runner counts
 SAME_SIZE = 1.25
 
@@ -54,7 +54,7 @@ def infer(grey: Volume, model: Path, store: Path, settings: InferSettings, limit
         if card.sees_planes
         else _in_cubes(network, card, settings, grey)
     )
-    own = Limits(max(limits.memory_mb - LIBRARIES_MB - way.beside_mb, 1), workers=1)
+    own = Limits(_left_of(limits, way.beside_mb), workers=1)
     parents: dict[str, Volume | Path] = {"grey": grey, "weights": model / card.weights_file, "card": model / CARD}
     with create_store(store, layout, limits, provenance(settings, digest, parents)) as writer:
         grain = writer.shard if way.axis is None else _whole_planes(grey.shape, writer.shard, way.axis)
@@ -89,6 +89,16 @@ def _in_cubes(network: nn.Module, card: ModelCard, settings: InferSettings, grey
     need = Need(predictor.halo, grey.dtype.itemsize + 4.0 * (2 * len(card.classes) + 2) + 1.0)
     activations = settings.batch_size * math.prod(predictor.edges) * CUBE_BYTES >> 20
     return _Way(predictor.label, need, activations)
+
+
+def _left_of(limits: Limits, beside_mb: int) -> int:
+    """Return the memory that blocks may take, in MB."""
+    taken = LIBRARIES_MB + beside_mb
+    if limits.memory_mb <= taken:
+        remedy = "raise mem_mb (--memory-mb), or lower infer.tile_voxels or infer.batch_size"
+        expected = f"more than {taken} MB, which the network and its tiles take"
+        raise BadInput(Fault("memory limit", f"{limits.memory_mb} MB", expected, remedy))
+    return limits.memory_mb - taken
 
 
 def _require_tiles(settings: InferSettings, card: ModelCard) -> None:
