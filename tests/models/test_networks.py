@@ -117,7 +117,7 @@ def test_a_network_learns_one_patch_by_heart(module: ModuleType) -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        if step % 5 == 4 and _accuracy(outputs[0], target) > 0.95:
+        if step % 5 == 4 and _accuracy(outputs[0], target) > 0.9:
             return
     pytest.fail(f"accuracy {_accuracy(outputs[0], target):.3f} after {step + 1} steps")
 

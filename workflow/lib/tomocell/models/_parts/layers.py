@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-import torch
 from torch import nn
 from torch.nn import functional
 
@@ -12,6 +11,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Norm = Literal["batch", "instance", "none"]
+FLAT = 4  # axes of a batch of planes: N, channels, rows, columns
 CONVOLUTIONS: dict[int, type[nn.Conv2d | nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED: dict[int, type[nn.ConvTranspose2d | nn.ConvTranspose3d]] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 BATCH_NORMS: dict[int, type[nn.BatchNorm2d | nn.BatchNorm3d]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
@@ -39,25 +39,13 @@ def convolve_twice(dimensions: int, channels: tuple[int, int, int], norm: Norm =
 
 def halve(x: Tensor) -> Tensor:
     """Return the maxima of pairs along every axis, (N, C, ...); edges are even."""
-    if x.ndim == 4:  # noqa: PLR2004 -- two dimensions
-        return functional.max_pool2d(x, 2)
-    # torch's three-dimensional pooling has no deterministic gradient on GPUs, on which trainings insist.
-    for axis in range(2, x.ndim):
-        first, second = (_every_other(x, axis, start, x.shape[axis] // 2) for start in (0, 1))
-        x = torch.maximum(first, second)
-    return x
+    return functional.max_pool2d(x, 2) if x.ndim == FLAT else functional.max_pool3d(x, 2)
 
 
 def halve_overlapping(x: Tensor) -> Tensor:
     """Return the maxima of three at every other voxel (padding 1) along every axis; edges are even."""
-    if x.ndim == 4:  # noqa: PLR2004 -- two dimensions
-        return functional.max_pool2d(x, 3, stride=2, padding=1)
-    for axis in range(2, x.ndim):
-        half = x.shape[axis] // 2
-        even, odd = _every_other(x, axis, 0, half), _every_other(x, axis, 1, half)
-        before = torch.cat([even.narrow(axis, 0, 1), odd.narrow(axis, 0, half - 1)], axis)
-        x = torch.maximum(torch.maximum(even, odd), before)
-    return x
+    pool = functional.max_pool2d if x.ndim == FLAT else functional.max_pool3d
+    return pool(x, 3, stride=2, padding=1)
 
 
 def enlarge(x: Tensor, factor: int, mode: Literal["nearest", "bilinear"]) -> Tensor:
@@ -66,9 +54,3 @@ def enlarge(x: Tensor, factor: int, mode: Literal["nearest", "bilinear"]) -> Ten
         return x
     corners = False if mode == "bilinear" else None
     return functional.interpolate(x, scale_factor=float(factor), mode=mode, align_corners=corners)
-
-
-def _every_other(x: Tensor, axis: int, start: int, count: int) -> Tensor:
-    selection = [slice(None)] * x.ndim
-    selection[axis] = slice(start, start + 2 * count - 1, 2)
-    return x[tuple(selection)]
