@@ -23,7 +23,7 @@ if STUDY.registration:
 
 
 # Labels come from a trained model, a pixel classifier or a threshold; the first two learn from labels drawn by hand.
-if STUDY.model or STUDY.classifier:
+if (STUDY.model and not STUDY.model.trained) or STUDY.classifier:
 
     include: "workflow/rules/labels.smk"
     include: "workflow/rules/annotate.smk"
@@ -34,10 +34,20 @@ if STUDY.classifier:
     include: "workflow/rules/classify.smk"
 
 
-if STUDY.model:
+# A model is trained here unless it was elsewhere.
+if STUDY.model and not STUDY.model.trained:
 
     include: "workflow/rules/label.smk"
     include: "workflow/rules/train.smk"
+
+
+if PRETRAINED and PRETRAINED.url:
+
+    include: "workflow/rules/weights.smk"
+
+
+if STUDY.model:
+
     include: "workflow/rules/infer.smk"
 
 

@@ -159,7 +159,10 @@ def test_the_voxel_size_agrees_with_the_file(tmp_path: Path, edge_um: float, *, 
 
 
 def model_study(**model: Any) -> dict[str, Any]:
-    study = threshold_study() | {"model": model_section() | {"patch_voxels": [2, 4]} | model}
+    section = model_section() | {"patch_voxels": [2, 4]} | model
+    section["infer"] = {"tile_voxels": section["patch_voxels"]}
+    section["architecture"] = "residual_unet" if len(section["patch_voxels"]) == 2 else "unet_3d"
+    study = threshold_study() | {"model": section}
     del study["threshold"]
     return study
 

@@ -13,7 +13,7 @@ from tomocell.errors import BadInput
 from tomocell.labelling.settings import IGNORE
 from tomocell.models.settings import ModelSettings
 from tomocell.stages.training_set import assemble_training_set
-from tomocell.training.samples import judging_samples, open_reader, training_samples
+from tomocell.training.samples import Source
 from tomocell.training.trainingset import read_training_set, split
 from tomocell.volumes.store import open_store
 from tomocell.volumes.volume import Classes, VoxelClass, whole
@@ -79,7 +79,9 @@ def test_the_set_changes_with_the_content_of_a_store(tmp_path: Path, what: str) 
 
 def prepared(folder: Path, **changes: object) -> tuple[ModelSettings, TrainingSet]:
     tiny_training.prepare(folder, tiny_training.settings())
-    model = ModelSettings.model_validate(tiny_training.settings().model_dump() | changes)
+    content = tiny_training.settings().model_dump() | changes
+    content["infer"] = {"tile_voxels": content["patch_voxels"]}
+    model = ModelSettings.model_validate(content)
     keys = [("cell", name) for name in tiny_training.TIMESTEPS]
     return model, assemble_training_set(folder, keys, "volume", model, IGNORE)
 
@@ -110,9 +112,9 @@ def test_blocks_may_cut_through_the_planes(tmp_path: Path) -> None:
     for entry in found.entries:
         rows = 7 if entry.part == "train" else 3
         assert sum(entry.pixels.values()) == 3 * rows * 28
-    reader = open_reader(tmp_path, found, model, tiny_training.CLASSES)
+    reader = Source.of(tmp_path, found, tiny_training.CLASSES, model).reader
     for part, rows in (("train", slice(0, 7)), ("validation", slice(9, 12))):
-        target = reader.read(found.part(part)[0], 5)[1]  # type: ignore[call-arg, arg-type]
+        target = reader.read(found.part(part)[0], 5)[1]
         inside = np.zeros(target.shape, bool)
         inside[rows] = True
         np.testing.assert_array_equal(target >= 0, inside)
@@ -139,10 +141,10 @@ def test_a_patch_larger_than_the_volume_is_named_or_mirrored(tmp_path: Path, pat
     assert "model.patch_voxels" in str(caught.value)
     assert "model.sampling.mirror" in str(caught.value)
     model, found = prepared(tmp_path, patch_voxels=patch, sampling={"mirror": True})
-    reader = open_reader(tmp_path, found, model, tiny_training.CLASSES)
+    reader = Source.of(tmp_path, found, tiny_training.CLASSES, model).reader
     for samples in (
-        training_samples(reader, found.part("train"), model, 0),
-        judging_samples(reader, found.part("validation"), model),
+        Source(reader, model).random(found.part("train"), 0),
+        Source(reader, model).whole(found.part("validation")),
     ):
         assert samples[0][1].shape == patch
 
@@ -162,7 +164,7 @@ def test_other_classes_count_as_the_rest(tmp_path: Path) -> None:
     keys = [("cell", name) for name in tiny_training.TIMESTEPS]
     found = assemble_training_set(tmp_path, keys, "volume", model, IGNORE, rest="other")
     classes = Classes((VoxelClass("solid", 3), VoxelClass("other", 9)))
-    target = open_reader(tmp_path, found, model, classes).read(found.entries[0], 5)[1]  # type: ignore[call-arg, arg-type]
+    target = Source.of(tmp_path, found, classes, model).reader.read(found.entries[0], 5)[1]
     np.testing.assert_array_equal(target, (tiny_training.scan(0)[1][:, 5] != 3).astype(int))
 
 

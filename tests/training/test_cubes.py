@@ -19,7 +19,7 @@ from tomocell.stages.training_set import assemble_training_set
 from tomocell.training.bricks import BrickCache
 from tomocell.training.cubes import CubeReader, RandomCubes, WholeCubes
 from tomocell.training.loss import confusion, summed_cross_entropy
-from tomocell.training.samples import judging_samples, open_reader, training_samples
+from tomocell.training.samples import Source
 from tomocell.training.shards import EveryRankItsShare
 from tomocell.volumes.store import open_store
 from tomocell.volumes.volume import ArrayVolume
@@ -35,6 +35,7 @@ KEYS = [("cell", name) for name in tiny_training.TIMESTEPS]
 
 def cubes(**changes: Any) -> ModelSettings:
     content = tiny_training.settings().model_dump() | {"patch_voxels": EDGES} | changes
+    content["infer"] = {"tile_voxels": content["patch_voxels"]}
     return ModelSettings.model_validate(content)
 
 
@@ -51,7 +52,7 @@ def assembled(results: Path, model: ModelSettings) -> TrainingSet:
 
 def opened(results: Path, model: ModelSettings) -> tuple[TrainingSet, CubeReader]:
     found = assembled(results, model)
-    reader = open_reader(results, found, model, tiny_training.CLASSES)
+    reader = Source.of(results, found, tiny_training.CLASSES, model).reader
     assert isinstance(reader, CubeReader)
     return found, reader
 
@@ -102,7 +103,7 @@ def test_every_voxel_that_judges_is_seen_once_and_none_that_trains(results: Path
     judged = WholeCubes(reader, entries, model)
     seen = sum(int((target >= 0).sum()) for _, target in judged)
     assert seen == found.split.validation_pixels == sum(sum(entry.pixels.values()) for entry in entries) > 0
-    assert isinstance(judging_samples(reader, entries, model), WholeCubes)
+    assert isinstance(Source(reader, model).whole(entries), WholeCubes)
 
 
 def test_an_epoch_is_the_same_again_and_another_is_not(results: Path) -> None:
@@ -118,7 +119,7 @@ def test_an_epoch_is_the_same_again_and_another_is_not(results: Path) -> None:
     assert all(bool((target >= 0).any()) for _, target in (epochs[0][index] for index in range(len(epochs[0]))))
     grey, target = epochs[0][5]
     assert (grey.shape, target.shape) == ((1, *EDGES), EDGES)
-    assert isinstance(training_samples(reader, entries, model, 0), RandomCubes)
+    assert isinstance(Source(reader, model).random(entries, 0), RandomCubes)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
@@ -162,8 +163,8 @@ def test_planes_are_drawn_for_a_rare_class(tmp_path: Path) -> None:
     model = cubes(**content)
     found = assemble_training_set(results, [("cell", "t0")], "volume", model, IGNORE)
     assert found.entries[0].planes_of == {"empty": tuple(range(40)), "solid": (17,)}
-    reader = open_reader(results, found, model, tiny_training.CLASSES)
-    drawn = training_samples(reader, found.entries, model, 0)
+    reader = Source.of(results, found, tiny_training.CLASSES, model).reader
+    drawn = Source(reader, model).random(found.entries, 0)
     held = np.mean([bool((drawn[index][1] == 1).any()) for index in range(160)])
     assert held == pytest.approx(0.6, abs=0.12)
 
@@ -184,7 +185,7 @@ def test_the_planes_kept_stay_within_the_bound(results: Path) -> None:
 def test_two_ranks_take_the_cubes_of_one_and_a_network_of_volumes_can_learn_from_them(results: Path) -> None:
     model = cubes(train={"patches_per_plane": 2, "batch_size": 4})
     found, reader = opened(results, model)
-    samples = training_samples(reader, found.part("train"), model, 0)
+    samples = Source(reader, model).random(found.part("train"), 0)
     shares = [EveryRankItsShare(len(samples), 4, rank, 2) for rank in range(2)]
     batches = [next(iter(DataLoader(samples, batch_sampler=share))) for share in shares]
     alone = next(iter(DataLoader(samples, batch_sampler=EveryRankItsShare(len(samples), 4, 0, 1))))

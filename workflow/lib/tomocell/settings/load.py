@@ -65,12 +65,13 @@ def load_project(path: Path) -> Project:
     samples = sheet.samples if sheet is not None else ()
     for name, settings in followers.items():
         faults.extend(faults_of_follower(name, settings, samples, measures, f"{path}, series"))
-    if study.model is not None:
+    if study.model is not None and not study.model.trained:
         _collect(faults, partial(settings_of_network, study.model, f"{path}, model"))
-    if sheet is not None and (study.model or study.classifier) and not sheet.labelled():
+    learns = study.classifier is not None or (study.model is not None and not study.model.trained)
+    if sheet is not None and learns and not sheet.labelled():
         expected = "annotations to train on"
         faults.append(Fault(str(sheet.path), "no row with labels", expected, "fill the column 'labels'"))
-    elif study.model is not None and sheet is not None:
+    elif study.model is not None and not study.model.trained and sheet is not None:
         faults.extend(_label_faults(study.model, sheet, path))
     if faults or sheet is None:
         raise BadInput(*faults)

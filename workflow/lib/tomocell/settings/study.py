@@ -110,8 +110,8 @@ class Study(Frozen):
     def _rounds_of_the_model(self) -> Self:
         if self.label is None:
             return self
-        if self.model is None:
-            msg = "'label' has rounds for a 'model' to learn from; expected one, or no 'label'"
+        if self.model is None or self.model.trained:
+            msg = "'label' has rounds for a 'model' to learn from; expected one that is trained here, or no 'label'"
             raise ValueError(msg)
         if self.label.priority and sorted(self.label.priority) != sorted(self.model.classes):
             known = ", ".join(self.model.classes)

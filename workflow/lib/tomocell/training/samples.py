@@ -1,8 +1,9 @@
-"""What a network trains on and is judged on: patches of planes, or cubes."""
+"""What a network learns from, as it sees it: patches of planes, or cubes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from tomocell.training.cubes import CubeReader, RandomCubes, WholeCubes
 from tomocell.training.patches import PlaneReader, RandomPatches, WholePlanes
@@ -14,28 +15,28 @@ if TYPE_CHECKING:
     from tomocell.training.trainingset import Entry, TrainingSet
     from tomocell.volumes.volume import Classes
 
-Reader = PlaneReader | CubeReader
 
+@dataclass(frozen=True)
+class Source:
+    """Where samples come from: planes for a network of two dimensions, cubes for one of three."""
 
-def open_reader(results: Path, training_set: TrainingSet, model: ModelSettings, classes: Classes) -> Reader:
-    """Return what reads the stores of a training set for a model."""
-    cache_mb = model.sampling.cache_mb
-    if model.sees_cubes:
-        return CubeReader(results, training_set, classes, cache_mb)
-    return PlaneReader(results, training_set, classes, cache_mb=cache_mb)
+    reader: Any
+    model: ModelSettings
 
+    @classmethod
+    def of(cls, results: Path, training_set: TrainingSet, classes: Classes, model: ModelSettings) -> Source:
+        """Return the source that ``model`` needs, reading ``training_set`` from the results folder."""
+        if model.sees_cubes:
+            return cls(CubeReader(results, training_set, classes, model.sampling.cache_mb), model)
+        return cls(PlaneReader(results, training_set, classes, model.planes, model.sampling.cache_mb), model)
 
-def training_samples(
-    reader: Reader, entries: tuple[Entry, ...], model: ModelSettings, epoch: int
-) -> RandomPatches | RandomCubes:
-    """Return what trains in one epoch."""
-    if isinstance(reader, CubeReader):
-        return RandomCubes(reader, entries, model, epoch)
-    return RandomPatches(reader, entries, model, epoch)
+    def random(self, entries: tuple[Entry, ...], epoch: int) -> RandomCubes | RandomPatches:
+        """Return the samples of an epoch of training."""
+        kind = RandomCubes if self.model.sees_cubes else RandomPatches
+        return kind(self.reader, entries, self.model, epoch)
 
-
-def judging_samples(reader: Reader, entries: tuple[Entry, ...], model: ModelSettings) -> WholePlanes | WholeCubes:
-    """Return what judges, every labelled voxel once."""
-    if isinstance(reader, CubeReader):
-        return WholeCubes(reader, entries, model)
-    return WholePlanes(reader, entries, model.patch_voxels)
+    def whole(self, entries: tuple[Entry, ...]) -> WholeCubes | WholePlanes:
+        """Return the samples that judge: all that is labelled, once."""
+        if self.model.sees_cubes:
+            return WholeCubes(self.reader, entries, self.model)
+        return WholePlanes(self.reader, entries, self.model.patch_voxels)
