@@ -67,15 +67,15 @@ class RandomCubes(Dataset["Sample"]):
 
     def __getitem__(self, index: int) -> Sample:
         random = np.random.default_rng((self._model.train.seed, self._epoch, index))
-        entry, start = self._place(self._tiles[index], random)
+        home, tile = self._tiles[index]
+        entry, start = self._place(home, tile, random)
         grey, target = self._reader.read(entry, start, self._edges)
         if (target == IGNORED).all():  # labels are sparse, and it was moved away from them
-            grey, target = self._reader.read(*self._tiles[index], self._edges)
+            grey, target = self._reader.read(home, tile, self._edges)
         grey, target = augment(grey, target, self._model.train, random)
         return torch.from_numpy(grey), torch.from_numpy(target.astype(np.int64))
 
-    def _place(self, place: tuple[Entry, Point], random: np.random.Generator) -> tuple[Entry, Point]:
-        entry, tile = place
+    def _place(self, entry: Entry, tile: Point, random: np.random.Generator) -> tuple[Entry, Point]:
         moved = [
             at + int(random.integers(-(edge // 2), edge // 2 + 1)) for at, edge in zip(tile, self._edges, strict=True)
         ]
