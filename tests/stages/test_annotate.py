@@ -52,7 +52,10 @@ def test_labels_are_stored_with_what_each_plane_holds(tmp_path: Path, dtype: str
     assert store.manifest.notes == {
         "pixels": {"empty": 1, "solid": 4 * 8, "grain": 2 * 8},
         "planes": {"z": list(range(6)), "y": [3, 6], "x": list(range(8))},
-        "label_sets": [{"round": 0, "file": "labels.npy", "sha256": file_digest(tmp_path / "labels.npy")}],
+        "label_sets": [
+            {"round": 0, "by": "", "sha256": {"labels.npy": file_digest(tmp_path / "labels.npy")}}
+            | dict.fromkeys(["axis", "planes", "models", "changed"])
+        ],
     }
 
 
@@ -209,5 +212,5 @@ def test_labels_may_come_as_zarr(tmp_path: Path) -> None:
         np.testing.assert_array_equal(store.read(whole(SHAPE)), zarr.open_array(tmp_path / "drawn.zarr")[:])
         records += store.manifest.notes["label_sets"]
         zarr.open_array(tmp_path / "drawn.zarr")[0, 0, 0] = value
-    assert [record["file"] for record in records] == ["drawn.zarr"] * 3
+    assert [list(record["sha256"]) for record in records] == [["drawn.zarr"]] * 3
     assert records[1] == records[2] != records[0]  # the checksum follows what is drawn

@@ -65,8 +65,9 @@ def open_corrections(
 
 
 def drawn_set(path: Path) -> dict[str, Any]:
-    """Return the record of labels drawn before the first round."""
-    return {"round": 0, "file": path.name, "sha256": _tree_digest(path)}
+    """Return the record of labels drawn before the first round, with the keys of those of a round."""
+    unknown = dict.fromkeys(("axis", "planes", "models", "changed"))
+    return {"round": 0, "by": "", "sha256": {path.name: _tree_digest(path)}} | unknown
 
 
 def correction_sets(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import lightning
 import pandas as pd
@@ -69,7 +69,7 @@ def model_card(
             "entries": [entry.model_dump(mode="json", exclude=BULKY) for entry in training_set.entries],
             "split": training_set.split.model_dump(mode="json"),
             "label_sets": [
-                {"series": entry.series, "timestep": entry.timestep} | dict(labels)
+                {"series": entry.series, "timestep": entry.timestep} | _without_checksums(labels)
                 for entry in training_set.entries
                 for labels in entry.label_sets
             ],
@@ -77,3 +77,8 @@ def model_card(
             "ranks": rank_count(),
         },
     )
+
+
+def _without_checksums(label_set: dict[str, Any]) -> dict[str, Any]:
+    """Return the record of a label set without the checksums of its files, which ``training_set.json`` keeps."""
+    return {key: value for key, value in label_set.items() if key != "sha256"}
