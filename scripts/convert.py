@@ -10,7 +10,7 @@ from tomocell.volumes.settings import ConvertSettings
 
 with logged(snakemake.log[0]):
     convert(
-        Path(snakemake.input.raw),
+        [Path(path) for path in snakemake.input.raw],
         store_path(Path(snakemake.output.manifest)),
         tuple(snakemake.params.voxel_size_um),
         ConvertSettings.model_validate(snakemake.params.settings),

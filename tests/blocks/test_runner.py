@@ -11,7 +11,7 @@ import pytest
 from scipy.ndimage import uniform_filter
 
 from support.block_kernels import fail_at_two, index_of
-from tomocell.blocks import Block, Limits, Need, cut, map_blocks, reduce_volume, runner, transform_volume
+from tomocell.blocks import Block, Limits, Need, cut, map_blocks, reduce_volume, run_blocks, runner, transform_volume
 from tomocell.blocks.plan import INTERPRETER_MB
 from tomocell.volumes.volume import ArrayVolume
 
@@ -43,7 +43,8 @@ def test_results_come_in_order_whatever_ends_first(workers: int) -> None:
     assert list(map_blocks(kernel, BLOCKS, workers)) == list(range(len(BLOCKS)))
 
 
-def test_no_more_in_flight_than_workers() -> None:
+@pytest.mark.parametrize("walk", [lambda *how: list(map_blocks(*how)), run_blocks], ids=["results", "none"])
+def test_no_more_in_flight_than_workers(walk: Any) -> None:
     lock, now, most = threading.Lock(), 0, 0
 
     def kernel(_: Block) -> None:
@@ -55,8 +56,33 @@ def test_no_more_in_flight_than_workers() -> None:
         with lock:
             now -= 1
 
-    list(map_blocks(kernel, BLOCKS, 2))
+    walk(kernel, BLOCKS, 2)
     assert most == 2
+
+
+def test_a_slow_block_holds_nobody_up_where_nothing_is_returned() -> None:
+    third = threading.Event()
+
+    def kernel(block: Block) -> None:
+        if block.index == 2:
+            third.set()
+        assert block.index != 0 or third.wait(30), "the third block waited for the first"
+
+    run_blocks(kernel, BLOCKS[:3], 2)
+
+
+def test_after_an_error_no_further_block_begins() -> None:
+    begun: list[int] = []
+
+    def kernel(block: Block) -> None:
+        begun.append(block.index)
+        if block.index == 0:
+            raise ArithmeticError
+        time.sleep(0.05)
+
+    with pytest.raises(ArithmeticError):
+        run_blocks(kernel, BLOCKS, 2)
+    assert len(begun) <= 4
 
 
 def test_blocks_are_not_all_asked_for_at_once() -> None:

@@ -87,6 +87,30 @@ def test_convert(tmp_path: Path, grey: Path) -> None:
     np.testing.assert_array_equal(store.read(whole(store.shape)), tiny_training.scan(0)[0][1:5, :5, :6])
 
 
+def test_convert_several_fields_of_view(tmp_path: Path) -> None:
+    scan = tiny_training.scan(0)[0]
+    for number, rows in enumerate((slice(0, 12), slice(8, 24))):
+        tifffile.imwrite(tmp_path / f"{number}.tif", scan[:, rows], photometric="minisblack")
+    stitch = ["--set", "stitch.axis=y", "--set", "stitch.overlap_voxels=4", "--set", "axes=y -z x"]
+    run("convert", tmp_path / "0.tif", tmp_path / "1.tif", *EDGES, *stitch, "--out", tmp_path / "out")
+    store = open_store(tmp_path / "out" / "volume.ome.zarr")
+    assert store.size == SIZE
+    np.testing.assert_array_equal(store.read(whole(store.shape)), scan[::-1].transpose(1, 0, 2))
+
+
+def test_convert_turns_the_voxel_size_of_the_file(tmp_path: Path) -> None:
+    told = {"axes": "ZYX", "unit": "um", "spacing": 4.0}
+    tifffile.imwrite(tmp_path / "v.tif", tiny_training.scan(0)[0], imagej=True, resolution=(1.0, 0.5), metadata=told)
+    run("convert", tmp_path / "v.tif", "--set", "axes=y -z x", "--out", tmp_path / "out")
+    assert open_store(tmp_path / "out" / "volume.ome.zarr").size == (2.0, 4.0, 1.0)
+
+
+def test_the_help_of_convert_tells_the_settings_of_its_sections(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run("convert", "--help")
+    assert "  stitch.overlap_voxels: " in capsys.readouterr().out
+
+
 def test_measure_a_file(tmp_path: Path, labels: Path) -> None:
     run("measure", "class_volumes", labels, *EDGES, *CLASSES, "--out", tmp_path / "out")
     assert files(tmp_path / "out") == {"class_volumes.json"}
@@ -146,7 +170,7 @@ FAULTS = {
     "grey, not labels": (["measure", "class_volumes", "{grey}", *EDGES, *CLASSES], "uint16"),
     "no model": (["infer", "nowhere", "{grey}", *EDGES], "model.json"),
     "two shapes": (["evaluate", "{labels}", "{small}", *CLASSES], "(12, 24, 28)"),
-    "too little memory": (["convert", "{grey}", *EDGES, "--memory-mb", "200"], "at least"),
+    "too little memory": (["convert", "{grey}", *EDGES, "--memory-mb", "150"], "at least"),
     "grey, not labels, by porosity": (["measure", "porosity", "{grey}", *EDGES, *CLASSES], "uint16"),
     "value without class": (
         ["measure", "class_volumes", "{labels}", *EDGES, "--classes", "pore=0,solid=1"],
@@ -158,6 +182,12 @@ FAULTS = {
         "patches once",
     ),
     "class ignored": (["evaluate", "{labels}", "{labels}", *CLASSES, "--ignore-value", "3"], "class solid"),
+    "a section and one of its settings": (
+        ["convert", "{grey}", *EDGES, "--set", "stitch=null", "--set", "stitch.axis=z"],
+        "stitch.axis once",
+    ),
+    "a mirror image": (["convert", "{grey}", *EDGES, "--set", "axes=x y z"], "allow_mirror"),
+    "fields that nothing joins": (["convert", "{grey}", "{grey}", *EDGES], "2 fields of view"),
     "no study": (["train", "none.yaml"], "none.yaml"),
 }
 

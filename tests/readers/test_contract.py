@@ -71,6 +71,28 @@ def test_shape_type_and_name(case: Case) -> None:
     assert case.volume.name.startswith(str(case.path))
 
 
+GRAINS = {  # rows where voxels lie as they are; else strips, tiles and chunks as the writers of these tests choose them
+    "tiff": (1, 1, SHAPE[2]),
+    "tiff_strips": (1, 3, SHAPE[2]),
+    "tiff_tiles": (1, 16, 16),
+    "tiff_folder": (1, 1, SHAPE[2]),
+    "tiff_folder_compressed": (1, 4, SHAPE[2]),
+    "hdf5": (1, 1, SHAPE[2]),
+    "hdf5_gzip": (2, 3, 4),
+    "zarr_v3_shards": (2, 2, 4),
+    "ome_zarr_4": (4, 4, 4),
+    "npy": (1, 1, SHAPE[2]),
+    "npy_fortran": (SHAPE[0], 1, 1),
+    "npz_compressed": (1, 1, 1),
+}
+
+
+@pytest.mark.parametrize("name", GRAINS)
+def test_what_a_read_costs_at_least_is_told(tmp_path: Path, name: str) -> None:
+    path, dataset = WRITERS[name](tmp_path, volume_of("uint16"))
+    assert open_source(path, dataset).grain == GRAINS[name]
+
+
 def test_whole_equals(case: Case) -> None:
     found = case.volume.read(whole(SHAPE))
     assert found.dtype == case.volume.dtype

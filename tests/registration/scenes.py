@@ -1,4 +1,4 @@
-"""Textured scenes with known motions, and the pairs of scans made of them."""
+"""Scenes of soft balls with exact motions: balls stay balls under a rigid motion, so nothing is interpolated."""
 
 from __future__ import annotations
 

@@ -49,6 +49,20 @@ def test_a_study_with_a_model_loads(tmp_path: Path) -> None:
 
 
 FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], tuple[str, ...]]] = {
+    "mirror image": (lambda s: s.update(convert={"axes": "x y z"}), ("convert", "x y z", "mirror", "allow_mirror")),
+    "axis twice": (lambda s: s.update(convert={"axes": "z y y"}), ("convert.axes", "z y y", "each once")),
+    "window without a type": (
+        lambda s: s.update(convert={"window_grey": [0, 9]}),
+        ("window_grey and dtype",),
+    ),
+    "window upside down": (
+        lambda s: s.update(convert={"window_grey": [9, 0], "dtype": "uint8"}),
+        ("convert", "(9.0, 0.0)", "lower grey value first"),
+    ),
+    "overlap shorter than its search": (
+        lambda s: s.update(convert={"stitch": {"axis": "z", "overlap_voxels": 9, "search_voxels": 6}}),
+        ("convert.stitch", "overlap_voxels 9", "at least 10"),
+    ),
     "unknown key": (lambda s: s.update(mesure={}), ("mesure", "known")),
     "unknown key below": (lambda s: s["scan"].update(voxel_size=1), ("scan.voxel_size", "known")),
     "missing key": (lambda s: s.pop("scan"), ("scan", "nothing", "a value")),
@@ -287,6 +301,10 @@ SHEETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "rows out of order": (
         (ROWS[1], "other\tt0\tt0.tif\t5\t\t", ROWS[0]),
         ("row 4", "cell at 0.0 min, after row 2 at 60.0 min", "sort the rows"),
+    ),
+    "path of no field": (
+        ("cell\tt0\ta.tif;;b.tif\t0\t\t",),
+        ("row 2, path", "a.tif;;b.tif", "both sides"),
     ),
     "no rows": ((), ("1 lines", "at least one row")),
 }

@@ -87,7 +87,7 @@ def test_what_a_manifest_was_converted_from(tmp_path: Path) -> None:
 
 
 CROPS: dict[str, tuple[dict[str, Any], int]] = {
-    "inside": ({"crop_start_voxels": [1, 0, 0], "crop_size_voxels": [1, 3, 4]}, 0),
+    "inside": ({"crop_start_voxels": [0, 1, 0], "crop_size_voxels": [2, 2, 4]}, 0),
     "too long": ({"crop_start_voxels": [1, 0, 0], "crop_size_voxels": [2, 3, 4]}, 2),
     "starts behind": ({"crop_start_voxels": [0, 3, 4]}, 4),
 }
@@ -206,3 +206,79 @@ def test_wrong_corrections_are_told_before_the_first_job(tmp_path: Path) -> None
     assert len(told) == 2
     assert "y0002.tif" in told[0]
     assert "cell t9" in told[1]
+
+
+FIELDS = ("cell\tt0\ta.tif; b.tif\t0\t\t",)
+STITCHED = {"stitch": {"axis": "y", "overlap_voxels": 4}, "axes": "y -z x"}  # (6, 8, 5) and (6, 9, 5) become (13, 6, 5)
+
+
+def write_fields(folder: Path) -> None:
+    for name, rows in (("a.tif", 8), ("b.tif", 9)):
+        tifffile.imwrite(folder / name, np.zeros((6, rows, 5), np.uint8), photometric="minisblack")
+
+
+def check(folder: Path, convert: dict[str, Any], rows: tuple[str, ...] = FIELDS) -> list[str]:
+    """Return the faults of a study of two fields."""
+    project = load_project(write_study(folder, threshold_study() | {"convert": convert}, rows))
+    try:
+        check_scans(project, lambda sample: folder / f"{sample.timestep}.manifest.json")
+    except BadInput as error:
+        return [str(fault) for fault in error.faults]
+    return []
+
+
+BOXES: dict[str, tuple[dict[str, Any], int]] = {
+    "all": ({}, 0),
+    "a box of the stitched and turned": ({"crop_start_voxels": [3, 0, 0], "crop_size_voxels": [10, 6, 5]}, 0),
+    "a box of the file's axes": ({"crop_size_voxels": [6, 13, 5]}, 1),
+}
+
+
+@pytest.mark.parametrize(("crop", "count"), BOXES.values(), ids=BOXES.keys())
+def test_the_crop_lies_inside_what_was_stitched_and_turned(tmp_path: Path, crop: dict[str, Any], count: int) -> None:
+    write_fields(tmp_path)
+    told = check(tmp_path, STITCHED | crop)
+    assert len(told) == count
+    assert all("cell t0" in text and "convert.crop along y" in text and "(13, 6, 5)" in text for text in told)
+
+
+def test_several_fields_need_the_settings_that_join_them(tmp_path: Path) -> None:
+    write_fields(tmp_path)
+    (told,) = check(tmp_path, {})
+    assert "cell t0" in told
+    assert "2 fields of view" in told
+    assert "convert.stitch" in told
+
+
+def test_a_field_that_is_missing_or_gone_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_fields(tmp_path)
+    (tmp_path / "b.tif").unlink()
+    (told,) = check(tmp_path, STITCHED)
+    assert "cell t0" in told
+    assert "b.tif" in told
+    convert(tmp_path, "t0", "a.tif; b.tif")
+    assert check(tmp_path, STITCHED) == []
+    assert "b.tif is gone" in caplog.text
+
+
+@pytest.mark.parametrize(("search", "certain"), [(0, True), (1, False)])
+def test_annotations_are_compared_where_the_shape_is_certain(tmp_path: Path, search: int, *, certain: bool) -> None:
+    write_fields(tmp_path)
+    tifffile.imwrite(tmp_path / "labels.tif", np.zeros((9, 9, 9), np.uint8), photometric="minisblack")
+    settings = STITCHED | {"stitch": {"axis": "y", "overlap_voxels": 5, "search_voxels": search}}
+    told = check(tmp_path, settings, ("cell\tt0\ta.tif; b.tif\t0\t\tlabels.tif",))
+    assert len(told) == (1 if certain else 0)
+    assert all("(12, 6, 5)" in text and "(9, 9, 9)" in text for text in told)
+
+
+def test_the_voxel_size_is_compared_along_the_axes_of_the_result(tmp_path: Path) -> None:
+    told = {"axes": "ZYX", "unit": "um", "spacing": 4.0}
+    voxels = np.zeros((6, 8, 5), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", voxels, imagej=True, resolution=(1.0, 1.0), metadata=told)
+    study = threshold_study() | {"scan": {"voxel_size_um": [1.0, 4.0, 1.0]}, "convert": {"axes": "y -z x"}}
+    path = write_study(tmp_path, study, ("cell\tt0\ta.tif\t0\t\t",))
+    check_scans(load_project(path), nowhere)
+    path = write_study(tmp_path, study | {"convert": {}}, ("cell\tt0\ta.tif\t0\t\t",))
+    with pytest.raises(BadInput, match=r"ignore_file_voxel_size") as caught:
+        check_scans(load_project(path), nowhere)
+    assert "(4.0, 1.0, 1.0)" in str(caught.value)

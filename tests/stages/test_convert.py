@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ import pytest
 import tifffile
 
 from support.stores import LIMITS, SIZE, tree
-from tomocell.blocks import Limits, runner
+from tomocell.blocks import Limits, slabs
 from tomocell.errors import BadInput
 from tomocell.stages.convert import convert
 from tomocell.volumes.settings import ConvertSettings
@@ -81,24 +82,157 @@ def test_a_crop_that_reaches_outside_is_named(tmp_path: Path, start: Any, size: 
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_voxel_that_is_no_number_is_named(tmp_path: Path, value: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_voxel_that_is_no_number_is_named(tmp_path: Path, value: float) -> None:
     grey = GREY.astype(np.float32)
     grey[5, 9, 10] = value
-    monkeypatch.setattr(runner, "choose_core", lambda *_: (4, 8, 8))
     with pytest.raises(BadInput, match=r"\(5, 9, 10\)") as caught:
         convert(raw(tmp_path, grey), tmp_path / "v.ome.zarr", SIZE, SMALL, LIMITS)
     assert str(value) in str(caught.value)
     assert everything(tmp_path) == ["raw.npy"]
 
 
-@pytest.mark.parametrize(("core", "workers"), [((4, 8, 8), 1), ((8, 8, 11), 2)])
-def test_the_bytes_do_not_depend_on_blocks(
-    tmp_path: Path, core: tuple[int, int, int], workers: int, monkeypatch: pytest.MonkeyPatch
+def windowed(grey: NDArray[Any]) -> NDArray[Any]:
+    low, high = WINDOW
+    return np.floor((np.clip(grey.astype(float), low, high) - low) / (high - low) * 255 + 0.5).astype(np.uint8)
+
+
+def fields(folder: Path) -> list[Path]:
+    """Cut the volume into three fields that share four rows, each brighter by 100 than the one before."""
+    for number, (start, stop) in enumerate(((0, 6), (2, 10), (6, 10))):
+        np.save(folder / f"field{number}.npy", GREY[:, start:stop] + np.uint16(100 * number))
+    return [folder / f"field{number}.npy" for number in range(3)]
+
+
+def blended() -> NDArray[Any]:
+    weight = (np.arange(4) + 0.5) / 4
+    brighter = np.concatenate([np.zeros(2), 100 * weight, 100 + 100 * weight])
+    return np.floor(GREY + brighter[:, None] + 0.5).astype(np.uint16)
+
+
+WINDOW = (1000.0, 40000.5)
+STITCH = {"axis": "y", "overlap_voxels": 4}
+WAYS: dict[str, tuple[dict[str, Any], NDArray[Any]]] = {
+    "as it is": ({}, GREY),
+    "turn": ({"axes": "x z y"}, GREY.transpose(2, 0, 1)),
+    "turn with reversal": ({"axes": "-y z x"}, GREY[:, ::-1].transpose(1, 0, 2)),
+    "turn, then crop": (
+        {"axes": "-y z x", "crop_start_voxels": [1, 2, 3], "crop_size_voxels": [9, 6, 5]},
+        GREY[:, ::-1].transpose(1, 0, 2)[1:10, 2:8, 3:8],
+    ),
+    "window": ({"window_grey": WINDOW, "dtype": "uint8"}, windowed(GREY)),
+    "stitch": ({"stitch": STITCH}, blended()),
+    "stitch, turn, crop, window": (
+        {"stitch": STITCH, "axes": "x z y", "crop_start_voxels": [2, 0, 1], "window_grey": WINDOW, "dtype": "uint8"},
+        windowed(blended().transpose(2, 0, 1)[2:, :, 1:]),
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "answer"), WAYS.values(), ids=WAYS.keys())
+def test_settings_give_what_numpy_gives_whatever_the_blocks(
+    tmp_path: Path, change: dict[str, Any], answer: NDArray[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for folder in ("one", "other"):
-        convert(raw(tmp_path), tmp_path / folder / "v.ome.zarr", SIZE, SMALL, Limits(2048, workers))
-        monkeypatch.setattr(runner, "choose_core", lambda *_: core)
-    assert tree(tmp_path / "one") == tree(tmp_path / "other")
+    settings = ConvertSettings.model_validate(SMALL.model_dump() | change)
+    source = fields(tmp_path) if settings.stitch else raw(tmp_path)
+    trees = []
+    for slab, alive, workers in (((4, 8, 8), 1, 1), ((8, 8, 16), 2, 3), ((4, 16, 16), 2, 2), (None, 2, 2)):
+        if slab is not None:
+            plan = slabs.Plan(slab, alive, 1.0)
+            monkeypatch.setattr(slabs, "plan_slabs", lambda _, plan=plan: plan)
+        out = tmp_path / f"{slab}"
+        convert(source, out / "v.ome.zarr", SIZE, settings, Limits(2048, workers))
+        monkeypatch.undo()
+        store = open_store(out / "v.ome.zarr")
+        assert store.dtype == answer.dtype
+        np.testing.assert_array_equal(store.read(whole(store.shape)), answer)
+        trees.append(tree(out))
+    assert all(other == trees[0] for other in trees)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "int32", "float32", "float64"])
+@pytest.mark.parametrize("stored", ["uint8", "uint16"])
+def test_a_window_is_linear_and_rounds_to_the_nearest(tmp_path: Path, dtype: str, stored: str) -> None:
+    grey = (GREY.astype(int) % 256 - 128 * dtype.startswith("i")).astype(dtype)
+    low, high = 10.0, 90.0
+    settings = ConvertSettings(window_grey=(low, high), dtype=stored)  # type: ignore[arg-type]
+    convert(raw(tmp_path, grey), tmp_path / "v.ome.zarr", SIZE, settings, LIMITS)
+    store = open_store(tmp_path / "v.ome.zarr")
+    found, most = store.read(whole(SHAPE)).astype(float), np.iinfo(stored).max
+    assert (found[grey <= low] == 0).all()
+    assert (found[grey >= high] == most).all()
+    inside = (grey > low) & (grey < high)
+    assert np.abs(found[inside] / most * (high - low) + low - grey[inside]).max() <= 0.5 * (high - low) / most + 1e-9
+    notes = store.manifest.notes["window"]
+    assert (notes["low"], notes["high"], notes["dtype"]) == (low, high, stored)
+    assert notes["below_percent"] == pytest.approx(100 * np.mean(grey < low))
+    assert notes["above_percent"] == pytest.approx(100 * np.mean(grey > high))
+
+
+@pytest.mark.parametrize(("most", "loud"), [(1.0, True), (100.0, False)])
+def test_much_clipping_is_told_loudly(
+    tmp_path: Path, most: float, caplog: pytest.LogCaptureFixture, *, loud: bool
+) -> None:
+    settings = ConvertSettings(window_grey=(30000, 60000), dtype="uint8", clip_warning_percent=most)
+    convert(raw(tmp_path), tmp_path / "v.ome.zarr", SIZE, settings, LIMITS)
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert any("below the window" in text and "raw.npy" in text for text in warned) is loud
+    assert not any("above the window" in text for text in warned)
+
+
+def test_the_manifest_tells_how_fields_lie(tmp_path: Path) -> None:
+    settings = ConvertSettings.model_validate({"stitch": STITCH})
+    convert(fields(tmp_path), tmp_path / "v.ome.zarr", SIZE, settings, LIMITS, raw_name="a;b;c")
+    notes = open_store(tmp_path / "v.ome.zarr").manifest.notes
+    assert notes["raw"] == "a;b;c"
+    assert notes["stitch"]["origin_voxels"] == [0, 0, 0]
+    assert [seam["offset_voxels"] for seam in notes["stitch"]["seams"]] == [[0, 0, 0]] * 2
+    assert all(seam["correlation"] > 0.999 for seam in notes["stitch"]["seams"])
+
+
+@pytest.mark.parametrize(("value", "window"), [(7, None), (0, None), (50000, (0.0, 1000.0))])
+def test_a_constant_scan_is_refused(tmp_path: Path, value: int, window: tuple[float, float] | None) -> None:
+    settings = ConvertSettings(window_grey=window, dtype="uint8" if window else None)
+    constant = raw(tmp_path, np.full(SHAPE, value, np.uint16))
+    with pytest.raises(BadInput, match=f"{255.0 if window else float(value)} in every voxel") as caught:
+        convert(constant, tmp_path / "v.ome.zarr", SIZE, settings, LIMITS)
+    assert ("window_grey" in str(caught.value)) is (window is not None)
+    assert everything(tmp_path) == ["raw.npy"]
+
+
+def test_a_number_beyond_float32_is_named(tmp_path: Path) -> None:
+    grey = GREY.astype(np.float64)
+    grey[1, 2, 3] = 1e300
+    with pytest.raises(BadInput, match=r"inf at voxel \(1, 2, 3\)"):
+        convert(raw(tmp_path, grey), tmp_path / "v.ome.zarr", SIZE, SMALL, LIMITS)
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_an_image_is_no_tomogram(tmp_path: Path, axis: int) -> None:
+    with pytest.raises(BadInput, match=f"raw.npy: found 'one voxel along {'zyx'[axis]}'"):
+        convert(raw(tmp_path, GREY.take([0], axis)), tmp_path / "v.ome.zarr", SIZE, SMALL, LIMITS)
+    assert everything(tmp_path) == ["raw.npy"]
+
+
+@pytest.mark.parametrize(("percent", "told"), [(0.5, "nothing"), (2.0, "a warning"), (60.0, "a fault")])
+def test_another_voxel_size_than_the_file_tells(
+    tmp_path: Path, percent: float, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    header = {"shape": SHAPE, "dtype": "uint16", "voxel_size_um": (1.0, 1.0, 1.0 + percent / 100)}
+    (tmp_path / "v.raw").write_bytes(GREY.tobytes())
+    (tmp_path / "v.raw.json").write_text(json.dumps(header))
+
+    def run(**change: Any) -> None:
+        settings = ConvertSettings.model_validate({"axes": "x z y"} | change)
+        convert(tmp_path / "v.raw", tmp_path / "v.ome.zarr", (1.0, 1.0, 1.0), settings, LIMITS)
+
+    if told == "a fault":
+        with pytest.raises(BadInput, match=r"v.raw: found \(1.0, 1.0, 1.0\).*\(1.6, 1.0, 1.0\) um"):
+            run()
+        assert everything(tmp_path) == ["v.raw", "v.raw.json"]
+        run(ignore_file_voxel_size=True)
+        return
+    run()
+    assert ("the file tells a voxel size" in caplog.text) is (told == "a warning")
 
 
 def truncated(folder: Path) -> Path:
@@ -108,10 +242,10 @@ def truncated(folder: Path) -> Path:
     return folder / "a.tif"
 
 
-def slices(folder: Path, numbers: list[int], odd: int | None = None) -> Path:
+def slices(folder: Path, numbers: list[int], odd: int | None = None, other: NDArray[Any] = GREY[0, :-1]) -> Path:
     (folder / "scan").mkdir()
     for number in numbers:
-        page = GREY[0, :-1] if number == odd else GREY[0]
+        page = other if number == odd else GREY[0]
         tifffile.imwrite(folder / "scan" / f"s_{number:03d}.tif", page, photometric="minisblack")
     return folder / "scan"
 
@@ -126,6 +260,7 @@ RAW_FAULTS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "missing": (lambda folder: folder / "none.tif", "none.tif"),
     "truncated TIFF": (truncated, "a.tif"),
     "slices of two shapes": (lambda folder: slices(folder, [1, 2, 3], 2), "s_002.tif"),
+    "slices of two depths": (lambda folder: slices(folder, [1, 2, 3, 4], 3, GREY[0].astype(np.uint8)), "s_003.tif"),
     "gap in the numbering": (lambda folder: slices(folder, [1, 2, 4]), "scan"),
     "HDF5 without the dataset": (without_dataset, "a.h5"),
 }
@@ -172,10 +307,9 @@ def test_a_full_disk_is_named_and_the_old_store_stands(tmp_path: Path, small_dis
 SLOW = """
 import sys, time
 from pathlib import Path
-from tomocell.blocks import Limits, runner
+from tomocell.blocks import Limits
 from tomocell.stages import convert
 from tomocell.volumes.settings import ConvertSettings
-runner.choose_core = lambda *_: (4, 8, 8)
 check = convert._require_finite
 def slow(*arguments):
     time.sleep(0.2)

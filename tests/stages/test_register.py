@@ -4,14 +4,15 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.ndimage import affine_transform, gaussian_filter
 
 from tomocell.blocks import Limits
 from tomocell.errors import BadInput
 from tomocell.registration.settings import RegisterSettings
-from tomocell.stages.register import register
-from tomocell.volumes.store import open_store
+from tomocell.stages.register import Scans, open_scans, read_registration, register
+from tomocell.volumes.store import Layout, create_store, open_store
 from tomocell.volumes.volume import ArrayVolume, whole
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def scans() -> tuple[ArrayVolume, ArrayVolume]:
 
 
 def run(scans: tuple[ArrayVolume, ArrayVolume], out: Path, settings: RegisterSettings = SETTINGS) -> dict[str, Any]:
-    register(*scans, out, settings, LIMITS)
+    register(Scans(*scans), out, settings, LIMITS)
     record: dict[str, Any] = json.loads((out / "registration.json").read_text())
     return record
 
@@ -90,8 +91,8 @@ def test_blocks_change_nothing(
     scans: tuple[ArrayVolume, ArrayVolume], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(scans, tmp_path / "whole")
-    monkeypatch.setattr("tomocell.stages.register.choose_core", lambda *_: (7, 36, 33))
-    register(*scans, tmp_path / "cut", SETTINGS, Limits(2048, 2))
+    monkeypatch.setattr("tomocell.registration.place.Placed.block_shape", lambda *_: (7, 36, 33))
+    register(Scans(*scans), tmp_path / "cut", SETTINGS, Limits(2048, 2))
     stores = [open_store(tmp_path / name / "registered.ome.zarr") for name in ("whole", "cut")]
     first, second = (store.read(whole(store.shape)) for store in stores)
     assert np.array_equal(first, second)
@@ -141,3 +142,39 @@ def test_another_voxel_size_is_refused(scans: tuple[ArrayVolume, ArrayVolume], t
     other = ArrayVolume(scans[1].read(whole(SHAPE)), (1.0, 1.0, 1.0), name="other")
     with pytest.raises(BadInput, match="voxel size"):
         run((scans[0], other), tmp_path)
+
+
+def test_the_record_is_also_a_table_with_pictures(scans: tuple[ArrayVolume, ArrayVolume], tmp_path: Path) -> None:
+    record = run(scans, tmp_path, SETTINGS.model_copy(update={"subvolume_centres_voxels": ()}))
+    table = pd.read_parquet(tmp_path / "registration.parquet")
+    assert len(table) == len(record["subvolumes"])
+    assert table["residual_z_um"].tolist() == [part["residual_um"][0] for part in record["subvolumes"]]
+    assert {"registration.png", "registration_residuals.png"} == {file.name for file in (tmp_path / "maps").iterdir()}
+
+
+def test_a_levelled_reference_is_turned(scans: tuple[ArrayVolume, ArrayVolume], tmp_path: Path) -> None:
+    given = SETTINGS.model_copy(update={"level": "given", "tilt_deg": (2.0, 0.0)})
+    matrices = []
+    for name, moving in zip(("reference", "moving"), scans, strict=True):
+        register(Scans(scans[0], moving), tmp_path / name, given, LIMITS)
+        matrices.append(read_registration(tmp_path / name / "registration.json"))
+    assert np.array(matrices[0].matrix) == pytest.approx(np.array(matrices[1].level_matrix))
+    assert np.abs(np.array(matrices[0].rotation_deg)) == pytest.approx([0.0, 0.0, 2.0])
+    first, second = (open_store(tmp_path / name / "registered.ome.zarr") for name in ("reference", "moving"))
+    inner = tuple(slice(4, size - 4) for size in first.shape)
+    grey = [store.read(inner).ravel().astype(float) for store in (first, second)]
+    assert np.corrcoef(*grey)[0, 1] > 0.98
+
+
+def test_a_chain_is_read_from_its_records(scans: tuple[ArrayVolume, ArrayVolume], tmp_path: Path) -> None:
+    for name, volume in zip(("fixed", "moving"), scans, strict=True):
+        with create_store(tmp_path / f"{name}.ome.zarr", Layout(SHAPE, volume.dtype, SIZE), LIMITS) as writer:
+            writer.write(whole(SHAPE), volume.read(whole(SHAPE)))
+    run(scans, tmp_path / "near")
+    manifests = [str(tmp_path / f"{name}.manifest.json") for name in ("fixed", "moving")]
+    near = [manifests[1], str(tmp_path / "near" / "registration.json")]
+    register(open_scans(*manifests, near), tmp_path / "far", SETTINGS, LIMITS)
+    record = read_registration(tmp_path / "far" / "registration.json")
+    assert record.chain is not None
+    assert record.chain.links == 2
+    assert np.array(record.matrix) == pytest.approx(planted(), abs=0.2)

@@ -14,7 +14,7 @@ from tomocell.blocks import Limits, runner
 from tomocell.errors import BadInput
 from tomocell.labelling.settings import ThresholdSettings
 from tomocell.registration.settings import RegisterSettings
-from tomocell.stages.register import register
+from tomocell.stages.register import Scans, register
 from tomocell.stages.threshold import segment_by_threshold
 from tomocell.volumes.store import StoreVolume, open_store
 from tomocell.volumes.volume import Classes, VoxelClass, whole
@@ -107,7 +107,7 @@ def test_the_median_filter_does_not_see_the_blocks(tmp_path: Path, monkeypatch: 
 
 def test_a_registered_scan_is_segmented_like_any_other(tmp_path: Path) -> None:
     volume = make_store(tmp_path / "volume.ome.zarr", grey())
-    register(volume, volume, tmp_path, RegisterSettings(), LIMITS)
+    register(Scans(volume, volume), tmp_path, RegisterSettings(), LIMITS)
     settings = ThresholdSettings(dark="void", bright="matter")
     segment_by_threshold(tmp_path / "registered.ome.zarr", tmp_path / "l.ome.zarr", CLASSES, settings, LIMITS)
     np.testing.assert_array_equal(is_bright(open_store(tmp_path / "l.ome.zarr")), grey() > threshold_otsu(grey()))

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import os
 import pickle
+import subprocess
+import sys
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -14,11 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.stores import CLASSES, LIMITS, SIZE, make_store, tree
-from tomocell.blocks import Limits, Need, runner, transform_volume
+from tomocell.blocks import Limits, Need, cut, map_blocks, run_blocks, runner, transform_volume
 from tomocell.errors import BadInput
 from tomocell.volumes import store as stores
-from tomocell.volumes.manifest import manifest_path
-from tomocell.volumes.pyramid import halve_grey, halve_labels, level_shapes
+from tomocell.volumes.manifest import check_content, manifest_path
+from tomocell.volumes.pyramid import halve_grey, halve_labels, level_shapes, plan_levels
 from tomocell.volumes.store import Layout, create_store, open_store
 from tomocell.volumes.volume import ArrayVolume, whole
 
@@ -92,25 +97,157 @@ def test_a_coarser_level_covers_the_same_space(tmp_path: Path) -> None:
     assert fine.coarser(9).shape == level_shapes(fine.shape)[-1]
 
 
-def written(path: Path, voxels: NDArray[Any], limits: Limits, core: Any, monkeypatch: Any) -> dict[str, bytes]:
-    """Store ``voxels`` with blocks of ``core`` for the volume and of whole shards for its pyramid."""
-    layout = Layout(voxels.shape, voxels.dtype, SIZE, None, (8, 16, 16), (8, 32, 32))
+def written(path: Path, voxels: NDArray[Any], limits: Limits, core: Any, monkeypatch: Any, **layout: Any) -> Any:
+    """Store ``voxels`` with blocks of ``core``, or as memory allows; return the bytes of the store and its manifest."""
     with monkeypatch.context() as patch:
         if core:
             patch.setattr(runner, "choose_core", lambda *_: core)
-            patch.setattr(stores, "choose_core", lambda _shape, _need, _limits, grain: grain)
-        with create_store(path, layout, limits) as writer:
+        with create_store(path, Layout(voxels.shape, voxels.dtype, SIZE, **layout), limits) as writer:
             transform_volume(lambda v, _: v, ArrayVolume(voxels, SIZE), writer, Need(), limits)
     return tree(path) | {"manifest": manifest_path(path).read_bytes()}
 
 
-def test_the_same_voxels_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    voxels = noise((20, 70, 130))
+@pytest.mark.parametrize(
+    ("in_passing", "layout", "cores"),
+    [
+        (0, {"chunk": (8, 16, 16), "shard": (8, 32, 32)}, [(8, 64, 32), (16, 32, 231)]),
+        (1, {"chunk": (4, 8, 8), "shard": (8, 32, 32)}, [(8, 64, 32), (8, 32, 32)]),
+        (2, {"chunk": (4, 4, 8), "shard": (16, 32, 32)}, [(16, 64, 32), (32, 32, 64)]),
+        (2, {"chunk": (4, 4, 8), "shard": (16, 32, 32), "classes": CLASSES}, [(16, 32, 32)]),
+        (1, {"chunk": (4, 8, 8), "shard": (8, 32, 32)}, [(3, 70, 50), (8, 20, 31)]),  # blocks that cut through shards
+    ],
+    ids=["none", "one", "two", "labels", "unaligned"],
+)
+def test_the_same_voxels_give_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_passing: int, layout: Any, cores: Any
+) -> None:
+    voxels = noise((21, 70, 231), "uint8" if "classes" in layout else "uint16") // (50 if "classes" in layout else 1)
     path = tmp_path / "v.ome.zarr"
-    first = written(path, voxels, LIMITS, None, monkeypatch)
-    assert first == written(path, voxels, LIMITS, None, monkeypatch)
-    assert first == written(path, voxels, Limits(2048, 2), (8, 64, 32), monkeypatch)
+    assert sum(level.halved for level in plan_levels(voxels.shape, layout["chunk"], layout["shard"])) == in_passing
+    first = written(path, voxels, LIMITS, None, monkeypatch, **layout)
+    assert first == written(path, voxels, LIMITS, None, monkeypatch, **layout)
+    for core in cores:
+        assert first == written(path, voxels, Limits(2048, 3), core, monkeypatch, **layout)
     assert sum(name.startswith("1/c") for name in first) > 1
+    store, expected = open_store(path), voxels
+    for level in range(store.manifest.levels):
+        np.testing.assert_array_equal(store.coarser(level).read(whole(expected.shape)), expected)
+        expected = (halved_labels if "classes" in layout else halved_grey)(expected)
+    check_content(path, store.manifest)
+
+
+def test_a_region_written_twice_counts_as_written_last(tmp_path: Path) -> None:
+    first, last, part = noise((16, 32, 32)) + 1, noise((16, 32, 32)) * 3, (slice(2, 9), slice(0, 5), slice(3, 30))
+    layout = Layout((16, 32, 32), first.dtype, SIZE, None, (4, 8, 8), (8, 16, 16))
+    for region, name in ((part, "a"), (whole(first.shape), "b")):
+        with create_store(tmp_path / f"{name}.ome.zarr", layout, LIMITS) as writer:
+            writer.write(whole(first.shape), first)
+            writer.write(region, last[region])
+        expected = first.copy()
+        expected[region] = last[region]
+        assert_pyramid_of(tmp_path / f"{name}.ome.zarr", expected)
+
+
+def test_what_was_never_written_is_zero_at_every_level_and_has_no_shard(tmp_path: Path) -> None:
+    layout = Layout((16, 128, 32), np.dtype(np.uint16), SIZE, None, (4, 8, 8), (8, 16, 16))
+    expected = np.zeros(layout.shape, np.uint16)
+    corner = (slice(0, 8), slice(112, 128), slice(0, 16))
+    expected[corner] = noise((8, 16, 16)) + 1
+    with create_store(tmp_path / "v.ome.zarr", layout, LIMITS) as writer:
+        writer.write(whole(layout.shape), np.ones(layout.shape))
+        writer.write(whole(layout.shape), np.zeros(layout.shape))
+        writer.write(corner, expected[corner])
+    assert_pyramid_of(tmp_path / "v.ome.zarr", expected)
+    shards = [name for name in open_store(tmp_path / "v.ome.zarr").manifest.files if "/c/" in name]
+    assert shards[:2] == ["0/c/0/7/0", "1/c/0/7/0"]
+
+
+def assert_pyramid_of(path: Path, expected: NDArray[Any]) -> None:
+    store = open_store(path)
+    check_content(path, store.manifest)
+    for level in range(store.manifest.levels):
+        np.testing.assert_array_equal(store.coarser(level).read(whole(expected.shape)), expected)
+        expected = halved_grey(expected)
+
+
+@settings(max_examples=200)
+@given(*[st.tuples(*[st.integers(1, 300)] * 3)] * 3)
+def test_levels_made_in_passing_have_a_shard_for_each_of_the_finer_one(shape: Any, chunk: Any, shard: Any) -> None:
+    plan = plan_levels(shape, chunk, shard)
+    assert [level.shape for level in plan] == level_shapes(shape)
+    assert not plan[0].halved
+    for fine, coarse in pairwise(plan):
+        assert all(edge % part == 0 for edge, part in zip(coarse.shard, coarse.chunk, strict=True))
+        if coarse.halved:
+            assert math.prod(coarse.shard) >= math.prod(plan[0].chunk)
+            for axis in range(3):
+                cuts = range(0, fine.shape[axis], fine.shard[axis])
+                assert [place // 2 for place in cuts] == list(range(0, coarse.shape[axis], coarse.shard[axis]))
+
+
+def test_a_shard_of_the_usual_size_makes_one_level_in_passing() -> None:
+    plan = plan_levels((3000, 2900, 3001), stores.CHUNK, stores.SHARD)
+    assert [level.shard for level in plan[:3]] == [(128, 256, 256), (64, 128, 128), (128, 256, 256)]
+    assert [level.halved for level in plan] == [False, True, *[False] * (len(plan) - 2)]
+
+
+def halved_grey(voxels: NDArray[Any]) -> NDArray[Any]:
+    """Return what a coarser level is defined to hold."""
+    mean = cells_of(voxels).mean(axis=-1, dtype=np.float64)
+    return (mean if voxels.dtype.kind == "f" else np.rint(mean)).astype(voxels.dtype)
+
+
+def halved_labels(voxels: NDArray[Any]) -> NDArray[Any]:
+    cells = cells_of(voxels)
+    values = np.unique(voxels)
+    return values[np.stack([(cells == value).sum(axis=-1) for value in values]).argmax(axis=0)]  # the first of the most
+
+
+def cells_of(voxels: NDArray[Any]) -> NDArray[Any]:
+    padded = np.pad(voxels, [(0, size % 2) for size in voxels.shape], mode="edge")
+    return np.stack([padded[z::2, y::2, x::2] for z in (0, 1) for y in (0, 1) for x in (0, 1)], axis=-1)
+
+
+@settings(max_examples=60)
+@given(shape3, st.sampled_from(DTYPES), st.integers(0, 9))
+def test_compiled_means_are_those_of_numpy(shape: tuple[int, int, int], dtype: str, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    if dtype == "float32":
+        voxels = random.normal(0, 10.0 ** random.integers(-3, 4), shape).astype(dtype)
+        np.testing.assert_allclose(halve_grey(voxels), halved_grey(voxels), rtol=1e-6, atol=1e-9)
+        return
+    low, high = (np.iinfo(dtype).min, np.iinfo(dtype).max) if seed % 2 else (0, 3)
+    voxels = random.integers(low, high, shape, dtype, endpoint=True)
+    np.testing.assert_array_equal(halve_grey(voxels), halved_grey(voxels))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint32"])
+def test_compiled_votes_are_those_of_numpy(dtype: str) -> None:
+    random = np.random.default_rng(0)
+    for classes in (1, 2, 3, 9):
+        values = random.integers(np.iinfo(dtype).min, np.iinfo(dtype).max, classes, dtype, endpoint=True)
+        voxels = random.choice(values, (11, 14, 17))
+        np.testing.assert_array_equal(halve_labels(voxels), halved_labels(voxels))
+        np.testing.assert_array_equal(halve_labels(voxels[:, ::2]), halved_labels(voxels[:, ::2]))
+
+
+def test_opening_a_store_compiles_nothing(tmp_path: Path) -> None:
+    make_store(tmp_path / "v.ome.zarr", noise((4, 5, 6)))
+    code = "import sys, pathlib; from tomocell.volumes.store import open_store; open_store(pathlib.Path(sys.argv[1]))"
+    code += "; assert not {'numba', 'scipy', 'torch', 'pandas'} & set(sys.modules)"
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    subprocess.run([sys.executable, "-c", code, tmp_path / "v.ome.zarr"], check=True, timeout=60, env=environment)
+
+
+def test_threads_read_and_write_side_by_side(tmp_path: Path) -> None:
+    voxels = noise((32, 64, 64))
+    layout = Layout((32, 64, 64), voxels.dtype, SIZE, None, (4, 8, 8), (8, 16, 16))
+    blocks = cut(voxels.shape, layout.shard)
+    with create_store(tmp_path / "v.ome.zarr", layout, LIMITS) as writer:
+        run_blocks(lambda block: writer.write(block.core, voxels[block.core]), blocks, 8)
+    store = open_store(tmp_path / "v.ome.zarr")
+    for block, read in zip(blocks, map_blocks(lambda block: store.read(block.core), blocks, 8), strict=True):
+        np.testing.assert_array_equal(read, voxels[block.core])
 
 
 @given(shape3)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
+from scipy.ndimage import gaussian_filter
 
 from tomocell.volumes.store import open_store
 from tomocell.volumes.volume import whole
@@ -209,3 +211,29 @@ def test_weights_that_start_a_network_are_an_input_of_its_training(house: House)
     (house.root / "weights").mkdir(exist_ok=True)
     (house.root / "weights/resnext.pth").touch()
     assert "weights" not in house.planned()
+
+
+def test_scans_are_registered_over_their_neighbours(tmp_path: Path) -> None:
+    """The last but one timestep is the reference; the first is reached over the second, the others directly."""
+    house = build_house(tmp_path / "house")
+    grains = gaussian_filter(np.random.default_rng(3).normal(size=(60, 70, 66)), 1.6)
+    voxels = np.rint(20000 + 4000 * grains / grains.std()).astype(np.uint16)
+    for number in range(4):
+        tifffile.imwrite(
+            house.root / f"t{number}.tif", voxels[2 * number : 2 * number + 48, number : number + 56, 4:60]
+        )
+    rows = "".join(f"cell\tt{number}\tt{number}.tif\t{'true' if number == 2 else 'false'}\n" for number in range(4))
+    (house.root / "small.tsv").write_text(f"series\ttimestep\tpath\treference\n{rows}")
+    region = "roi_start_voxels: [8, 8, 8], roi_size_voxels: [32, 40, 40]"
+    registration = f"registration: {{follow: neighbour, subvolume_count: 2, {region}}}\n"
+    (house.root / "small.yaml").write_text(STUDY.replace("[2.0, 1.0, 1.0]", "[1.0, 1.0, 1.0]") + registration)
+    records = [f"results/cell/t{number}/registration.json" for number in range(4)]
+    house.run("--", *records)
+    found = [json.loads((house.root / record).read_text()) for record in records]
+    assert [bool(record["chain"]) for record in found] == [True, False, False, False]
+    assert found[0]["chain"]["neighbour"].endswith("t1/volume.ome.zarr")
+    for number, record in enumerate(found):
+        shift = 2 - number
+        assert record["translation_um"] == pytest.approx([2 * shift, shift, 0], abs=0.2)
+    house.edit("small.yaml", "follow: neighbour", "follow: reference")
+    assert house.planned("--", *records) == {"register": 4}

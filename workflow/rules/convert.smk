@@ -3,7 +3,7 @@
 
 rule convert:
     input:
-        raw=lambda wildcards: SHEET.locate(sample(wildcards).path),
+        raw=lambda wildcards: SHEET.locate_scan(sample(wildcards)),
     output:
         manifest=f"{STEP}/volume.manifest.json",
     log:

@@ -1,13 +1,26 @@
 # Every timestep into the frame of the reference timestep of its series.
 
 
+def neighbour(wildcards):
+    """Return volume and motion of the neighbour that a scan is fitted to; nothing where that is the reference."""
+    step = SHEET.towards_reference(wildcards.series, wildcards.timestep)
+    if STUDY.registration.follow == "reference" or step == SHEET.reference(wildcards.series):
+        return []
+    folder = f"{RESULTS}/{wildcards.series}/{step}"
+    return [f"{folder}/volume.manifest.json", f"{folder}/registration.json"]
+
+
 rule register:
     input:
         moving=f"{STEP}/volume.manifest.json",
         fixed=lambda wildcards: f"{RESULTS}/{wildcards.series}/{SHEET.reference(wildcards.series)}/volume.manifest.json",
+        neighbour=neighbour,
     output:
         manifest=f"{STEP}/registered.manifest.json",
         registration=f"{STEP}/registration.json",
+        table=f"{STEP}/registration.parquet",
+        picture=f"{STEP}/maps/registration.png",
+        residuals=f"{STEP}/maps/registration_residuals.png",
     log:
         f"{RESULTS}/logs/register/{{series}}.{{timestep}}.log",
     benchmark:

@@ -12,14 +12,14 @@ from tomocell.blocks.plan import Block, Limits, Need, choose_core, cut
 from tomocell.blocks.progress import show_progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from tomocell.volumes.volume import Region, Shape, Volume
 
 T = TypeVar("T")
-Job = TypeVar("Job")  # a block, or whatever stands for one
+Part = TypeVar("Part")  # a block, or whatever else a volume is walked through in
 
 
 class Sink(Protocol):
@@ -33,7 +33,7 @@ class Sink(Protocol):
 
 
 def map_blocks(
-    kernel: Callable[[Job], T], blocks: Iterable[Job], workers: int, *, processes: bool = False
+    kernel: Callable[[Part], T], blocks: Iterable[Part], workers: int, *, processes: bool = False
 ) -> Iterator[T]:
     """Yield ``kernel(block)`` for each block, in order, with at most ``workers`` blocks in flight.
 
@@ -44,18 +44,31 @@ def map_blocks(
     return show_progress(results, len(blocks)) if isinstance(blocks, Sized) else results
 
 
-def _map(kernel: Callable[[Job], T], blocks: Iterable[Job], workers: int, *, processes: bool) -> Iterator[T]:
+def run_blocks(kernel: Callable[[Part], None], blocks: Sequence[Part], workers: int) -> None:
+    """Run ``kernel`` on each block, in threads; as nothing has to wait for its turn, no thread waits for another."""
+    for _ in show_progress(_map(kernel, blocks, workers, ahead=workers), len(blocks)):
+        pass
+
+
+def _map(
+    kernel: Callable[[Part], T], blocks: Iterable[Part], workers: int, *, processes: bool = False, ahead: int = 0
+) -> Iterator[T]:
+    """Yield results in order; up to ``ahead`` more blocks wait for a worker, or as results for an earlier block."""
     if workers == 1 and not processes:
         yield from map(kernel, blocks)
         return
     with _pool(workers, processes=processes) as pool:
         pending: deque[Future[T]] = deque()
-        for block in blocks:
-            pending.append(pool.submit(kernel, block))
-            if len(pending) >= workers:
+        try:
+            for block in blocks:
+                pending.append(pool.submit(kernel, block))
+                if len(pending) >= workers + ahead:
+                    yield pending.popleft().result()
+            while pending:
                 yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
+        finally:
+            for future in pending:  # after an error: those that did not begin
+                future.cancel()
 
 
 def transform_volume(
@@ -75,8 +88,7 @@ def transform_volume(
     def work(block: Block) -> None:
         sink.write(block.core, kernel(source.read(block.outer), block))
 
-    for _ in map_blocks(work, cut(sink.shape, core, need.halo), limits.workers):
-        pass
+    run_blocks(work, cut(sink.shape, core, need.halo), limits.workers)
 
 
 def reduce_volume(

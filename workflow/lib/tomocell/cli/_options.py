@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from tomocell.blocks import Limits
 from tomocell.errors import BadInput, Fault
+from tomocell.settings.base import inner_settings
 from tomocell.settings.faults import faults_of
 from tomocell.volumes.manifest import STORE_SUFFIX, manifest_path
 from tomocell.volumes.readers import open_source
@@ -19,6 +20,8 @@ from tomocell.volumes.store import open_store
 from tomocell.volumes.volume import Classes, Volume, VoxelSize
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tomocell.settings.base import Frozen
 
 Settings = TypeVar("Settings", bound="Frozen")
@@ -51,6 +54,11 @@ def add_log(parser: argparse.ArgumentParser) -> None:
 def add_limits(parser: argparse.ArgumentParser) -> None:
     """Add ``--memory-mb`` and ``--threads``."""
     parser.add_argument("--memory-mb", type=positive, default=2048, help="memory to stay within (default: %(default)s)")
+    add_threads(parser)
+
+
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """Add ``--threads``."""
     parser.add_argument("--threads", type=positive, default=os.cpu_count() or 1, help="threads (default: %(default)s)")
 
 
@@ -69,8 +77,7 @@ def positive(text: str) -> int:
 def add_settings(parser: argparse.ArgumentParser, settings: type[Frozen]) -> None:
     """Add ``--set name=value`` with each setting's meaning and default in the help."""
     parser.add_argument("--set", action="append", default=[], metavar="name=value", help="a setting, as below")
-    lines = [f"  {name}: {field.description} {_default(field)}" for name, field in settings.model_fields.items()]
-    parser.epilog = "settings (--set name=value, values as in YAML):\n" + "\n".join(lines)
+    parser.epilog = "settings (--set name=value, values as in YAML):\n" + "\n".join(_lines(settings))
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
 
 
@@ -85,9 +92,13 @@ def read_settings(settings: type[Settings], pairs: list[str]) -> Settings:
         name, separator, text = pair.partition("=")
         if not separator:
             raise BadInput(Fault("--set", pair, "name=value", "write the value behind an equals sign"))
-        if name in values:
+        *sections, key = name.split(".")
+        section: Any = values
+        for part in sections:
+            section = section.setdefault(part, {}) if isinstance(section, dict) else None
+        if not isinstance(section, dict) or key in section:
             raise BadInput(Fault("--set", pair, f"{name} once", "remove one of them"))
-        values[name] = _value(text)
+        section[key] = _value(text)
     try:
         return settings.model_validate(values)
     except ValidationError as error:
@@ -135,6 +146,13 @@ def _value(text: str) -> object:
         return yaml.safe_load(text)
     except yaml.YAMLError:
         return text
+
+
+def _lines(settings: type[Frozen], prefix: str = "") -> Iterator[str]:
+    for name, field in settings.model_fields.items():
+        yield f"  {prefix}{name}: {field.description} {_default(field)}"
+        for inner in inner_settings(field.annotation):
+            yield from _lines(inner, f"{prefix}{name}.")
 
 
 def _default(field: Any) -> str:  # noqa: ANN401

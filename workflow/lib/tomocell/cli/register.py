@@ -23,10 +23,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write ``registration.json`` and ``registered.ome.zarr``."""
-    from tomocell.stages.register import register
+    """Write ``registration.json``, ``registered.ome.zarr``, a table of the sub-volumes, and pictures."""
+    from tomocell.stages.register import Scans, register
 
     fixed = _options.open_volume(arguments.fixed, arguments)
     moving = _options.open_volume(arguments.moving, arguments)
     settings = _options.read_settings(RegisterSettings, arguments.set)
-    register(fixed, moving, arguments.out, settings, _options.limits_of(arguments))
+    register(Scans(fixed, moving), arguments.out, settings, _options.limits_of(arguments))

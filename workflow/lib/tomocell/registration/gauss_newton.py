@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-SAMPLE = 40_000  # voxels that tell the scale of the residuals
+SAMPLE = 12_000  # voxels that tell the scale of the residuals
 LEAST_SCALE = 0.02  # of the standard deviation of the grey values: interpolation errors are not changes
 LONGEST_STEP = 1.5  # voxels at a corner: the range of the linearisation
 COARSE_TOLERANCE = 0.05  # voxels, on all but the last stage
@@ -77,7 +77,7 @@ class _Level:
         self.few = _thin(fixed.voxels.shape)
         self.greys = fixed.voxels[self.few].ravel()
         self.slopes = np.ones_like(self.greys) if final else _slopes(fixed, self.few)
-        self.least_scale = LEAST_SCALE * float(fixed.voxels.std(dtype=np.float64))
+        self.least_scale = LEAST_SCALE * float(self.greys.std(dtype=np.float64))
         self.model: tuple[float, float] | None = None
 
     def refine(self, matrix: Array, tolerance_voxels: float) -> tuple[Array, int, bool]:

@@ -66,7 +66,8 @@ def merge(motions: Sequence[Motion], voxel_um: float, settings: AcceptSettings) 
 
     The rule for outliers: start from the box whose motion has the least median distance to the others; then keep the
     boxes that lie no further from the merged motion than ``outlier_factor`` times 1.4826 times the median distance of
-    those kept, but at least ``outlier_floor_voxels``; merge again until the same boxes stay.
+    those kept, but at least ``outlier_floor_voxels`` and at most ``maximum_residual_voxels``; merge again until the
+    same boxes stay.
     """
     distances = _from_most_typical(motions)
     kept = _within(distances, distances, voxel_um, settings)
@@ -115,5 +116,5 @@ def _from_most_typical(motions: Sequence[Motion]) -> Array:
 
 
 def _within(distances: Array, typical: Array, voxel_um: float, settings: AcceptSettings) -> NDArray[np.bool_]:
-    limit = settings.outlier_factor * 1.4826 * float(np.median(typical))
-    return distances <= max(limit, settings.outlier_floor_voxels * voxel_um)
+    limit = max(settings.outlier_factor * 1.4826 * float(np.median(typical)), settings.outlier_floor_voxels * voxel_um)
+    return distances <= min(limit, settings.maximum_residual_voxels * voxel_um)

@@ -25,6 +25,8 @@ PIECE_VOXELS = 1 << 25  # read at once when a scan is reduced
 LEAST_EDGE = 16  # voxels of an axis that no reduction goes below
 LEAST_VOXELS = 32**3  # features of a few voxels are lost in a smaller copy
 SAME_SIZE = 1e-6
+TRUNCATE = 3.0  # standard deviations that a Gaussian reaches
+SLOPE_REACH = 2  # voxels that a gradient of the spline reaches
 
 
 @runtime_checkable
@@ -78,25 +80,29 @@ class Patch:
 
     def normalised(self) -> Patch:
         """Return the patch with median 0 and standard deviation 1 (of nothing but its finite spread)."""
-        middle, spread = float(np.median(self.voxels[::2, ::2, ::2])), float(self.voxels.std(dtype=np.float64))
+        few = self.voxels[::2, ::2, ::2].astype(np.float64)
+        middle, spread = float(np.median(few)), float(few.std())
         return replace(self, voxels=(self.voxels - np.float32(middle)) * np.float32(1 / (spread or 1.0)))
 
     def smoothed(self, sigma_voxels: float) -> Patch:
-        """Return the patch after a Gaussian of ``sigma_voxels``."""
-        from scipy import ndimage
+        """Return the patch after a Gaussian of ``sigma_voxels``; the mask loses what masked voxels shine into."""
+        from tomocell.registration.blur import convolve, gaussian_taps
 
         if sigma_voxels == 0:
             return self
-        return replace(self, voxels=ndimage.gaussian_filter(self.voxels, sigma_voxels, truncate=3.0))
+        mask = self.mask
+        if mask is not None:
+            from scipy import ndimage
+
+            reach = math.ceil(TRUNCATE * sigma_voxels) + SLOPE_REACH
+            mask = ndimage.binary_erosion(mask, iterations=reach, border_value=1)
+        return replace(self, voxels=convolve(self.voxels, gaussian_taps(sigma_voxels, TRUNCATE)), mask=mask)
 
     def splined(self) -> Patch:
         """Return the patch after (1, 4, 1) / 6 along each axis: the cubic B-spline with its voxels as coefficients."""
-        from scipy import ndimage
+        from tomocell.registration.blur import convolve
 
-        voxels = self.voxels
-        for axis in range(3):
-            voxels = ndimage.correlate1d(voxels, [1 / 6, 4 / 6, 1 / 6], axis=axis)
-        return replace(self, voxels=voxels)
+        return replace(self, voxels=convolve(self.voxels, (4 / 6, 1 / 6)))
 
 
 def grid_of(fixed: Patch, moving: Patch, matrix: ArrayLike) -> Array:
@@ -111,7 +117,8 @@ def average(voxels: Voxels, factors: Sequence[int]) -> Voxels:
     """Return the means over boxes of ``factors`` voxels, float32."""
     for axis, factor in enumerate(factors):
         kept = voxels.shape[axis] // factor * factor
-        parts = [np.take(voxels, range(start, kept, factor), axis=axis) for start in range(factor)]
+        before = (slice(None),) * axis
+        parts = [voxels[(*before, slice(start, kept, factor))] for start in range(factor)]
         voxels = parts[0] if factor == 1 else np.asarray(sum(parts[1:], parts[0]) / np.float32(factor))
     return np.ascontiguousarray(voxels)
 
@@ -127,9 +134,9 @@ def axis_factors(reduction: int, shape: Sequence[int], voxel_um: ArrayLike) -> S
     return (z, y, x)
 
 
-def keeps_detail(factors: Sequence[int], shape: Sequence[int]) -> bool:
+def keeps_detail(factors: Sequence[int], shape: Sequence[int], least_voxels: int = LEAST_VOXELS) -> bool:
     """Tell whether a reduced copy still has enough voxels to fit on."""
-    return math.prod(size // factor for size, factor in zip(shape, factors, strict=True)) >= LEAST_VOXELS
+    return math.prod(size // factor for size, factor in zip(shape, factors, strict=True)) >= least_voxels
 
 
 def read_patch(volume: Volume, region: Region, factors: Shape = (1, 1, 1)) -> Patch:

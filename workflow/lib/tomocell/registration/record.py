@@ -9,9 +9,11 @@ from pydantic import Field
 
 from tomocell.errors import BadInput, Fault
 from tomocell.registration import transforms
+from tomocell.registration.deformation import Residuals
 from tomocell.settings.base import Frozen
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
     from tomocell.volumes.volume import Volume
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 Vector = tuple[float, float, float]
 Row = tuple[float, float, float, float]
 Matrix = tuple[Row, Row, Row, Row]
+VECTORS = (("centre", "um"), ("rotation", "deg"), ("displacement", "um"), ("residual", "um"))
+PLAIN = ("residual_voxels", "correlation_before", "correlation_after", "agreement", "found", "kept")
+COLUMNS = ["subvolume", *(f"{name}_{axis}_{unit}" for name, unit in VECTORS for axis in "zyx"), *PLAIN]
+FIELD = ("centre_um", "residual_um")
 IDENTITY: Matrix = ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0))
 
 
@@ -42,6 +48,20 @@ class SubvolumeRecord(Frozen):
     residual_voxels: float = Field(description="Length of that, in voxels of the finest edge.")
 
 
+class ChainRecord(Frozen):
+    """How a scan was reached over its neighbour in time."""
+
+    neighbour: str = Field(description="The scan that it was fitted to.")
+    matrix: Matrix = Field(description="Takes points of the neighbour to points of the scan, um.")
+    links: int = Field(description="Fits from the reference to this scan.")
+    drift_voxels: float | None = Field(
+        description="Largest distance, over the corners of the region of interest, of the composed motion from the one "
+        "fitted directly to the reference, in voxels of the finest edge; null where the direct fit is not believed."
+    )
+    direct_correlation: float | None = Field(description="Of the sub-volumes after the direct fit.")
+    direct_reasons: tuple[str, ...] = Field((), description="Why the direct fit is not believed.")
+
+
 class Registration(Frozen):
     """How a scan lies in relation to the reference."""
 
@@ -53,6 +73,11 @@ class Registration(Frozen):
         description="Takes a point (z, y, x, 1) in um of the reference frame to the same point in the moving scan; "
         "origin of both: the centre of voxel (0, 0, 0) of the whole scan."
     )
+    level_matrix: Matrix = Field(
+        IDENTITY,
+        description="Takes a point of the reference frame to the same point in the reference scan: other than the "
+        "identity where the frame was turned so that the layers lie across z. The matrix holds it.",
+    )
     rotation_deg: Vector = Field(description="Rotation vector of the matrix, components (Z, Y, X), right-handed.")
     translation_um: Vector = Field(description="Shift of the matrix: where it takes the origin.")
     centre_um: Vector = Field(description="The common centre of the sub-volumes kept.")
@@ -61,15 +86,58 @@ class Registration(Frozen):
     correlation_before: float | None = Field(description="Of all sub-volumes together, moving scan as it lies.")
     correlation_after: float | None = Field(description="The same after the merged motion.")
     agreement: float = Field(description="Correlation of their gradients in the direction where it is least, after.")
+    significance: float | None = Field(
+        None, description="Distance of that agreement from what chance gives, in standard deviations of chance."
+    )
+    determinacy: dict[str, float] = Field(
+        {},
+        description="Share of the agreement lost where the motion is off by 8 voxels, by direction: 0 leaves it open.",
+    )
     largest_residual_voxels: float = Field(description="Largest residual of a sub-volume found.")
     rms_residual_voxels: float = Field(description="Root mean square residual of the sub-volumes kept.")
     deforms: bool = Field(description="Whether the sample deforms: the largest residual is over the warning's limit.")
     start_matrix: Matrix = Field(IDENTITY, description="The coarse start.")
+    correction: str = Field("none", description="Smooth correction added to the matrix when the scan was resampled.")
+    chain: ChainRecord | None = Field(None, description="How it was reached over its neighbour; null: directly.")
     subvolumes: tuple[SubvolumeRecord, ...] = Field((), description="One entry for each.")
 
     def to_json_dict(self) -> dict[str, Any]:
         """Return what ``registration.json`` holds."""
         return self.model_dump(mode="json")
+
+    @property
+    def motion(self) -> NDArray[np.float64]:
+        """The matrix from the reference scan to the moving scan, without the levelling of the frame."""
+        return np.asarray(self.matrix) @ transforms.invert(self.level_matrix)
+
+    def levelled(self, level: NDArray[np.float64]) -> Registration:
+        """Return the same result for a frame that ``level`` takes to the reference scan."""
+        matrix = self.motion @ level
+        centre = transforms.apply(transforms.invert(level), self.centre_um)
+        changes = {
+            "matrix": matrix_rows(matrix),
+            "level_matrix": matrix_rows(level),
+            "rotation_deg": rotation_of(matrix),
+            "translation_um": vector(matrix[:3, 3]),
+            "centre_um": vector(centre),
+            "displacement_um": vector(transforms.displacement(matrix, centre)),
+        }
+        return self.model_copy(update=changes)
+
+    def table(self) -> pd.DataFrame:
+        """Return one row per sub-volume: where it lies, its own motion, and what that says beside the merged one."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [_row(number, part) for number, part in enumerate(self.subvolumes, start=1)], columns=COLUMNS
+        )
+
+    def residuals(self) -> Residuals:
+        """Return what the sub-volumes that were found say beside the rigid motion."""
+        found = [part for part in self.subvolumes if part.found]
+        sizes = np.array([part.size_voxels for part in found]).reshape(-1, 3) * np.array(self.voxel_size_um)
+        centres, moved = (np.array([getattr(part, name) for part in found]).reshape(-1, 3) for name in FIELD)
+        return Residuals(centres, moved, sizes)
 
     @classmethod
     def of_reference(cls, volume: Volume) -> Registration:
@@ -107,6 +175,14 @@ class NotRegistered(BadInput):
 
     def __reduce__(self) -> tuple[type[NotRegistered], tuple[str, Registration]]:  # type: ignore[override]
         return (NotRegistered, (self.name, self.registration))
+
+
+def _row(number: int, part: SubvolumeRecord) -> dict[str, Any]:
+    row: dict[str, Any] = {"subvolume": number}
+    for name, unit in VECTORS:
+        values = getattr(part, f"{name}_{unit}")
+        row |= {f"{name}_{axis}_{unit}": value for axis, value in zip("zyx", values, strict=True)}
+    return row | {name: getattr(part, name) for name in PLAIN}
 
 
 def vector(values: ArrayLike) -> Vector:

@@ -10,9 +10,10 @@ import numpy as np
 
 from tomocell.errors import BadInput, Fault
 from tomocell.registration import transforms
+from tomocell.registration.determinacy import determinacy
 from tomocell.registration.engines import Fit, engine_of
-from tomocell.registration.likeness import NOTHING, Likeness, compare
-from tomocell.registration.merge import Motion, merge
+from tomocell.registration.likeness import DECOYS, Likeness, compare, compare_decoys, nothing, significance
+from tomocell.registration.merge import Merged, Motion, merge
 from tomocell.registration.record import (
     NotRegistered,
     Registration,
@@ -23,7 +24,7 @@ from tomocell.registration.record import (
 )
 from tomocell.registration.start import find_start
 from tomocell.registration.subvolumes import Pair, choose
-from tomocell.registration.verdict import warnings_of, why_not
+from tomocell.registration.verdict import After, rms_residual, warnings_of, why_not
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 SAME_SIZE = 1e-6
 LEAST_EDGE = 16
 CUBIC_MARGIN = 3
+LOST = 0.75  # of the start's accord: a fit that ends under it ran away
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,15 @@ class Fitted:
         fit: Its motion.
         before: Likeness to the moving scan as it lies.
         after: Likeness after its motion.
-        found: Whether it is there at all: the gradients agree in every direction.
+        accord: How well the gradients agree then.
+        found: Whether it is there at all: they agree in every direction.
     """
 
     region: Region
     fit: Fit
     before: Likeness
     after: Likeness
+    accord: float
     found: bool
 
     def motion(self, voxel_um: Array) -> Motion:
@@ -65,12 +69,18 @@ class Fitted:
 
 
 def register(
-    fixed: Volume, moving: Volume, settings: RegisterSettings, *, mask: Volume | None = None, threads: int = 1
+    fixed: Volume,
+    moving: Volume,
+    settings: RegisterSettings,
+    *,
+    mask: Volume | None = None,
+    threads: int = 1,
+    start: Array | None = None,
 ) -> Registration:
     """Return how ``moving`` lies in relation to ``fixed``.
 
     Reads a reduced copy of both scans (cropped where they are large) and the sub-volumes; never a whole large scan.
-    ``mask``, on the grid of ``fixed``, is non-zero where it may be used.
+    ``mask``, on the grid of ``fixed``, is non-zero where it may be used. ``start`` spares the search for one.
 
     A scan counts as registered when enough sub-volumes were found (their gradients agree in every direction) and agree
     with the merged motion, when together they correlate, and when the motion is within the limits of the settings.
@@ -81,10 +91,17 @@ def register(
         NotRegistered: If the scan did not register and ``on_failure`` is ``stop``; it carries the record.
     """
     _check(fixed, moving, mask)
-    pair = Pair(fixed, moving, mask)
-    start = find_start(fixed, moving, settings, threads)
-    fitted = [_fit(pair, region, start.matrix, settings, threads) for region in choose(pair, start.matrix, settings)]
-    record = _record(pair, fitted, start.matrix, settings)
+    pair = Pair(fixed, moving, mask, threads)
+    if start is None:
+        start = find_start(fixed, moving, settings, threads).matrix
+    fitted = [_fit(pair, region, start, settings) for region in choose(pair, start, settings)]
+    merged, kept = _merge(fitted, np.array(fixed.size), settings)
+    if any(kept) and not all(kept):
+        fitted = [
+            part if keep else _again(pair, part, merged.matrix, settings)
+            for part, keep in zip(fitted, kept, strict=True)
+        ]
+    record = _record(pair, fitted, start, settings)
     for warning in record.warnings:
         log.warning("%s: %s", moving.name, warning)
     if not record.registered and settings.on_failure == "stop":
@@ -109,34 +126,55 @@ def _check(fixed: Volume, moving: Volume, mask: Volume | None) -> None:
         raise BadInput(*faults)
 
 
-def _fit(pair: Pair, region: Region, start: Array, settings: RegisterSettings, threads: int) -> Fitted:
-    """Fit one sub-volume; its start is kept where the fit made it worse."""
+def _fit(pair: Pair, region: Region, start: Array, settings: RegisterSettings) -> Fitted:
+    """Fit one sub-volume; its start is kept where the fit lost its way.
+
+    A fit that leaves out what changed is less like the whole than a compromise between what moved and what did not,
+    so a fit that is a little worse than its start still counts.
+    """
     fixed = pair.read_fixed(region)
     moving = pair.read_moving(fixed, start, settings.margin_voxels)
     before = compare(fixed, pair.read_moving(fixed, np.eye(4), CUBIC_MARGIN), np.eye(4))
     if moving is None:
-        return Fitted(region, Fit(start, 0, converged=False), before, NOTHING, found=False)
-    fit = engine_of(settings)(fixed, moving, start, settings, threads)
-    after = compare(fixed, moving, fit.matrix)
-    return Fitted(region, fit, before, after, found=after.agreement >= settings.minimum_agreement)
+        return Fitted(region, Fit(start, 0, converged=False), before, nothing(fixed.voxels.size), 0.0, found=False)
+    fit = engine_of(settings)(fixed, moving, start, settings, pair.threads)
+    after, unmoved = (compare(fixed, moving, matrix) for matrix in (fit.matrix, start))
+    if LOST * unmoved.accord(settings) > after.accord(settings):
+        fit, after = Fit(start, fit.iterations, converged=False), unmoved
+    accord = after.accord(settings)
+    return Fitted(region, fit, before, after, accord, found=accord >= settings.minimum_agreement)
+
+
+def _again(pair: Pair, part: Fitted, matrix: Array, settings: RegisterSettings) -> Fitted:
+    """Fit a sub-volume that stands apart once more, from the motion of the others; return the better of both.
+
+    A fit that began too far off may have held to a surface that moved. One that comes back to its old place deforms.
+    """
+    other = _fit(pair, part.region, matrix, settings.model_copy(update={"pyramid": (1,)}))
+    return other if other.accord > part.accord else part
+
+
+def _merge(fitted: list[Fitted], voxel_um: Array, settings: RegisterSettings) -> tuple[Merged, list[bool]]:
+    """Merge the sub-volumes that were found (all of them where none was); return also which ones were kept."""
+    used = [part for part in fitted if part.found] or fitted
+    merged = merge([part.motion(voxel_um) for part in used], float(voxel_um.min()), settings)
+    keeps = iter(merged.kept)
+    return merged, [part.found and next(keeps) for part in fitted]
 
 
 def _record(pair: Pair, fitted: list[Fitted], start: Array, settings: RegisterSettings) -> Registration:
     voxel_um = np.array(pair.fixed.size)
-    used = [part for part in fitted if part.found] or fitted
-    merged = merge([part.motion(voxel_um) for part in used], float(voxel_um.min()), settings)
-    kept = {id(part) for part, keep in zip(used, merged.kept, strict=True) if keep and part.found}
-    entries = tuple(_entry(part, merged.matrix, voxel_um, kept=id(part) in kept) for part in fitted)
-    after = sum((_after(pair, part, merged.matrix) for part in fitted), NOTHING)
-    before = sum((part.before for part in fitted), NOTHING)
+    merged, kept = _merge(fitted, voxel_um, settings)
+    entries = tuple(_entry(part, merged.matrix, voxel_um, kept=keep) for part, keep in zip(fitted, kept, strict=True))
+    after = _after(pair, fitted, merged.matrix, settings)
+    before = sum((part.before for part in fitted), nothing())
     residuals = [entry.residual_voxels for entry in entries if entry.found]
-    agreeing = [entry.residual_voxels for entry in entries if entry.kept]
     largest = max(residuals, default=0.0)
     reasons = why_not(entries, after, merged.matrix, merged.centre_um, settings)
     return Registration(
         registered=not reasons,
         reasons=reasons,
-        warnings=warnings_of(entries, settings),
+        warnings=() if reasons else warnings_of(entries, settings),
         engine=settings.engine,
         matrix=matrix_rows(merged.matrix),
         rotation_deg=rotation_of(merged.matrix),
@@ -145,19 +183,28 @@ def _record(pair: Pair, fitted: list[Fitted], start: Array, settings: RegisterSe
         displacement_um=vector(transforms.displacement(merged.matrix, merged.centre_um)),
         voxel_size_um=pair.fixed.size,
         correlation_before=before.correlation,
-        correlation_after=after.correlation,
-        agreement=after.agreement,
+        correlation_after=after.likeness.correlation,
+        agreement=after.likeness.accord(settings),
+        significance=after.significance,
+        determinacy=after.determinacy,
         largest_residual_voxels=largest,
-        rms_residual_voxels=float(np.sqrt(np.mean(np.square(agreeing)))) if agreeing else 0.0,
+        rms_residual_voxels=rms_residual(entries),
         deforms=largest > settings.deformation_warning_voxels,
         start_matrix=matrix_rows(start),
         subvolumes=entries,
     )
 
 
-def _after(pair: Pair, part: Fitted, matrix: Array) -> Likeness:
-    fixed = pair.read_fixed(part.region)
-    return compare(fixed, pair.read_moving(fixed, matrix, CUBIC_MARGIN), matrix)
+def _after(pair: Pair, fitted: list[Fitted], matrix: Array, settings: RegisterSettings) -> After:
+    """Return how alike all sub-volumes together are after the merged motion, and how much of that is chance."""
+    after, decoys = nothing(), [nothing()] * len(DECOYS)
+    for part in fitted:
+        fixed = pair.read_fixed(part.region)
+        moving = pair.read_moving(fixed, matrix, CUBIC_MARGIN)
+        after += compare(fixed, moving, matrix)
+        decoys = [decoy + more for decoy, more in zip(decoys, compare_decoys(fixed, moving, matrix), strict=True)]
+    regions = [part.region for part in fitted]
+    return After(after, significance(after, decoys, settings), determinacy(pair, regions, matrix, settings))
 
 
 def _entry(part: Fitted, merged: Array, voxel_um: Array, *, kept: bool) -> SubvolumeRecord:
@@ -173,7 +220,7 @@ def _entry(part: Fitted, merged: Array, voxel_um: Array, *, kept: bool) -> Subvo
         displacement_um=vector(transforms.displacement(part.fit.matrix, centre)),
         correlation_before=part.before.correlation,
         correlation_after=part.after.correlation,
-        agreement=part.after.agreement,
+        agreement=part.accord,
         iterations=part.fit.iterations,
         converged=part.fit.converged,
         found=part.found,

@@ -16,6 +16,7 @@ import numpy as np
 
 from tomocell.errors import BadInput, Fault
 from tomocell.registration import transforms
+from tomocell.registration.deformation import NONE, Deformation
 from tomocell.registration.patch import Patch, grid_of
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tomocell.volumes.volume import Region, Shape, Volume, VoxelSize
 
     Array = NDArray[np.float64]
+    Where = tuple[Array, Array, Array]
 
 REACH = 3  # voxels read around what a region is taken to: two for the cubic, one for rounding
 # Of a block: result in float32 and its own type, the box of the moving scan in its own type and in float32, and a share
@@ -62,11 +64,14 @@ class Resampled:
     outside: int
 
 
-def resample_region(moving: Volume, matrix: ArrayLike, region: Region, frame: Frame) -> Resampled:
+def resample_region(
+    moving: Volume, matrix: ArrayLike, region: Region, frame: Frame, deformation: Deformation = NONE
+) -> Resampled:
     """Return the moving scan on the voxels ``region`` of the reference grid.
 
-    ``matrix`` takes points (z, y, x, 1) in um of the reference to the same points in the moving scan. Only the box that
-    the region needs is read. A voxel's value does not depend on the region that it was computed in.
+    ``matrix`` takes points (z, y, x, 1) in um of the reference to the same points in the moving scan, ``deformation``
+    adds to that. Only the box that the region needs is read. A voxel's value does not depend on the region that it was
+    computed in.
 
     Raises:
         BadInput: If the matrix is not a rigid motion.
@@ -77,12 +82,14 @@ def resample_region(moving: Volume, matrix: ArrayLike, region: Region, frame: Fr
         )
     grid = _voxel_grid(matrix, frame.voxel_size_um, moving.size)
     shape = tuple(part.stop - part.start for part in region)
-    box = _needed(grid, region, moving.shape)
+    field = deformation.nodes_um / np.array(moving.size)[:, None, None, None]
+    box = _needed(grid, field, region, moving.shape)
     if box is None:
         return Resampled(np.full(shape, _typed(np.float64(frame.fill), moving.dtype)), int(np.prod(shape)))
     first = [[part.start for part in where] for where in (region, box)]
     place = np.array([*first, moving.shape], dtype=np.int64)
-    return _fill(moving.read(box), place, grid, frame, shape)
+    steps = np.array(deformation.step_um) / np.array(frame.voxel_size_um)
+    return _fill(moving.read(box), place, (grid, field, steps), frame, shape)
 
 
 def resample_patch(fixed: Patch, moving: Patch, matrix: ArrayLike) -> NDArray[np.float32]:
@@ -91,7 +98,8 @@ def resample_patch(fixed: Patch, moving: Patch, matrix: ArrayLike) -> NDArray[np
 
     out = np.empty_like(fixed.voxels)
     place = np.array([(0, 0, 0), (0, 0, 0), moving.shape], dtype=np.int64)
-    resample_cubic(moving.voxels, place, grid_of(fixed, moving, matrix), np.float32(np.nan), out)
+    where = (grid_of(fixed, moving, matrix), NONE.nodes_um, np.ones(3))
+    resample_cubic(moving.voxels, place, where, np.float32(np.nan), out)
     return out
 
 
@@ -117,28 +125,29 @@ def _voxel_grid(matrix: ArrayLike, fixed_um: VoxelSize, moving_um: VoxelSize) ->
     return np.ascontiguousarray(np.column_stack([given[:3, :3] * np.array(fixed_um), given[:3, 3]]) / edges[:, None])
 
 
-def _needed(grid: Array, region: Region, shape: Sequence[int]) -> Region | None:
+def _needed(grid: Array, field: Array, region: Region, shape: Sequence[int]) -> Region | None:
     """Return the box of the moving scan that a region needs; None where it needs nothing."""
     corners = np.array(list(itertools.product(*((part.start, part.stop - 1) for part in region))), np.float64)
     at = corners @ grid[:, :3].T + grid[:, 3]
-    low = np.maximum(np.floor(at.min(axis=0)).astype(int) - REACH, 0)
-    high = np.minimum(np.ceil(at.max(axis=0)).astype(int) + REACH + 1, shape)
+    least, most = (limit(field, axis=(1, 2, 3)) if field.size else np.zeros(3) for limit in (np.min, np.max))
+    low = np.maximum(np.floor(at.min(axis=0) + least).astype(int) - REACH, 0)
+    high = np.minimum(np.ceil(at.max(axis=0) + most).astype(int) + REACH + 1, shape)
     if np.any(low >= high):
         return None
     z, y, x = (slice(int(first), int(last)) for first, last in zip(low, high, strict=True))
     return (z, y, x)
 
 
-def _fill(box: NDArray[Any], place: NDArray[np.int64], grid: Array, frame: Frame, shape: tuple[int, ...]) -> Resampled:
+def _fill(box: NDArray[Any], place: NDArray[np.int64], where: Where, frame: Frame, shape: tuple[int, ...]) -> Resampled:
     from tomocell.registration import resample_kernels as kernels
 
     if frame.interpolation == "nearest":
         labels = np.empty(shape, box.dtype)
         fill = _typed(np.float64(frame.fill), box.dtype)
-        return Resampled(labels, kernels.resample_nearest(np.ascontiguousarray(box), place, grid, fill, labels))
+        return Resampled(labels, kernels.resample_nearest(np.ascontiguousarray(box), place, where, fill, labels))
     kernel = kernels.resample_cubic if frame.interpolation == "cubic" else kernels.resample_linear
     grey = np.empty(shape, np.float32)
-    outside = kernel(np.ascontiguousarray(box, np.float32), place, grid, np.float32(frame.fill), grey)
+    outside = kernel(np.ascontiguousarray(box, np.float32), place, where, np.float32(frame.fill), grey)
     return Resampled(_typed(grey, box.dtype), outside)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
     Voxels = NDArray[np.float32]
     Ints = NDArray[np.int64]
+    Where = tuple[Array, Array, Array]
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -37,7 +38,7 @@ def within(index: int, size: int) -> int:
 
 
 @inlined
-def keys_weights(t: np.float64) -> tuple[np.float32, np.float32, np.float32, np.float32]:
+def keys_weights(t: float) -> tuple[np.float32, np.float32, np.float32, np.float32]:
     """Return the weights of cubic convolution (a = -1/2) for the voxels at -1, 0, 1 and 2 from the floor."""
     square, cube = t * t, t * t * t
     return (
@@ -48,14 +49,58 @@ def keys_weights(t: np.float64) -> tuple[np.float32, np.float32, np.float32, np.
     )
 
 
+@inlined
+def along_edge(at: float, step: float, count: int) -> tuple[int, float]:
+    """Return the node before a voxel along one axis, and how far the voxel is to the next; ends are carried on."""
+    place = min(max(at / step, 0.0), count - 1.0)
+    node = min(int(math.floor(place)), max(count - 2, 0))
+    return node, place - node
+
+
+@inlined
+def pull(field: Array, axis: int, node: tuple[int, int, int], share: tuple[float, float, float]) -> float:
+    """Return one component of the displacement field, trilinear between its nodes."""
+    k, j, i = node
+    w, v, u = share
+    last_k, last_j, last_i = field.shape[1] - 1, field.shape[2] - 1, field.shape[3] - 1
+    k_next, j_next, i_next = min(k + 1, last_k), min(j + 1, last_j), min(i + 1, last_i)
+    near = (1 - v) * ((1 - u) * field[axis, k, j, i] + u * field[axis, k, j, i_next]) + v * (
+        (1 - u) * field[axis, k, j_next, i] + u * field[axis, k, j_next, i_next]
+    )
+    far = (1 - v) * ((1 - u) * field[axis, k_next, j, i] + u * field[axis, k_next, j, i_next]) + v * (
+        (1 - u) * field[axis, k_next, j_next, i] + u * field[axis, k_next, j_next, i_next]
+    )
+    return (1 - w) * near + w * far  # type: ignore[no-any-return]
+
+
+@inlined
+def locate(grid: Array, field: Array, steps: Array, voxel: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Return where a reference voxel lies in the moving scan; an empty field means none."""
+    z, y, x = voxel
+    at_z = grid[0, 0] * z + grid[0, 1] * y + grid[0, 2] * x + grid[0, 3]
+    at_y = grid[1, 0] * z + grid[1, 1] * y + grid[1, 2] * x + grid[1, 3]
+    at_x = grid[2, 0] * z + grid[2, 1] * y + grid[2, 2] * x + grid[2, 3]
+    if field.shape[1] > 0:
+        k, w = along_edge(z, steps[0], field.shape[1])
+        j, v = along_edge(y, steps[1], field.shape[2])
+        i, u = along_edge(x, steps[2], field.shape[3])
+        at_z += pull(field, 0, (k, j, i), (w, v, u))
+        at_y += pull(field, 1, (k, j, i), (w, v, u))
+        at_x += pull(field, 2, (k, j, i), (w, v, u))
+    return at_z, at_y, at_x
+
+
 @compiled
-def resample_cubic(box: Voxels, place: Ints, grid: Array, fill: np.float32, out: Voxels) -> int:
+def resample_cubic(box: Voxels, place: Ints, where: Where, fill: np.float32, out: Voxels) -> int:
     """Fill ``out`` by cubic convolution; return how many voxels lie outside the moving scan and got ``fill``.
 
     ``place``: rows of first voxel of ``out`` in the reference, first voxel of ``box`` in the moving scan, shape of the
-    moving scan. ``grid`` (3, 4) takes reference voxels to moving voxels. Voxels beyond the faces repeat the face.
+    moving scan. ``where``: a matrix (3, 4) that takes reference voxels to moving voxels; displacements to be added, in
+    moving voxels on nodes over the reference (3, Z, Y, X), or an empty array; reference voxels from node to node.
+    Voxels beyond the faces repeat the face.
     """
     depth, height, width = place[2, 0], place[2, 1], place[2, 2]
+    grid, field, steps = where
     outside = 0
     rows, columns = np.empty(4, np.int64), np.empty(4, np.int64)
     planes_w, rows_w = np.empty(4, np.float32), np.empty(4, np.float32)
@@ -65,9 +110,7 @@ def resample_cubic(box: Voxels, place: Ints, grid: Array, fill: np.float32, out:
             gy = float(y + place[0, 1])
             for x in range(out.shape[2]):
                 gx = float(x + place[0, 2])
-                at_z = grid[0, 0] * gz + grid[0, 1] * gy + grid[0, 2] * gx + grid[0, 3]
-                at_y = grid[1, 0] * gz + grid[1, 1] * gy + grid[1, 2] * gx + grid[1, 3]
-                at_x = grid[2, 0] * gz + grid[2, 1] * gy + grid[2, 2] * gx + grid[2, 3]
+                at_z, at_y, at_x = locate(grid, field, steps, (gz, gy, gx))
                 if not (-0.5 <= at_z <= depth - 0.5 and -0.5 <= at_y <= height - 0.5 and -0.5 <= at_x <= width - 0.5):
                     out[z, y, x] = fill
                     outside += 1
@@ -103,9 +146,10 @@ def resample_cubic(box: Voxels, place: Ints, grid: Array, fill: np.float32, out:
 
 
 @compiled
-def resample_linear(box: Voxels, place: Ints, grid: Array, fill: np.float32, out: Voxels) -> int:
+def resample_linear(box: Voxels, place: Ints, where: Where, fill: np.float32, out: Voxels) -> int:
     """Fill ``out`` trilinearly; arguments and result as in ``resample_cubic``."""
     depth, height, width = place[2, 0], place[2, 1], place[2, 2]
+    grid, field, steps = where
     outside = 0
     for z in range(out.shape[0]):
         gz = float(z + place[0, 0])
@@ -113,9 +157,7 @@ def resample_linear(box: Voxels, place: Ints, grid: Array, fill: np.float32, out
             gy = float(y + place[0, 1])
             for x in range(out.shape[2]):
                 gx = float(x + place[0, 2])
-                at_z = grid[0, 0] * gz + grid[0, 1] * gy + grid[0, 2] * gx + grid[0, 3]
-                at_y = grid[1, 0] * gz + grid[1, 1] * gy + grid[1, 2] * gx + grid[1, 3]
-                at_x = grid[2, 0] * gz + grid[2, 1] * gy + grid[2, 2] * gx + grid[2, 3]
+                at_z, at_y, at_x = locate(grid, field, steps, (gz, gy, gx))
                 if not (-0.5 <= at_z <= depth - 0.5 and -0.5 <= at_y <= height - 0.5 and -0.5 <= at_x <= width - 0.5):
                     out[z, y, x] = fill
                     outside += 1
@@ -136,9 +178,10 @@ def resample_linear(box: Voxels, place: Ints, grid: Array, fill: np.float32, out
 
 
 @compiled
-def resample_nearest(box: NDArray[Any], place: Ints, grid: Array, fill: int, out: NDArray[Any]) -> int:
+def resample_nearest(box: NDArray[Any], place: Ints, where: Where, fill: int, out: NDArray[Any]) -> int:
     """Fill ``out`` with the voxel that is hit; arguments and result as in ``resample_cubic``."""
     depth, height, width = place[2, 0], place[2, 1], place[2, 2]
+    grid, field, steps = where
     outside = 0
     for z in range(out.shape[0]):
         gz = float(z + place[0, 0])
@@ -146,9 +189,7 @@ def resample_nearest(box: NDArray[Any], place: Ints, grid: Array, fill: int, out
             gy = float(y + place[0, 1])
             for x in range(out.shape[2]):
                 gx = float(x + place[0, 2])
-                at_z = grid[0, 0] * gz + grid[0, 1] * gy + grid[0, 2] * gx + grid[0, 3]
-                at_y = grid[1, 0] * gz + grid[1, 1] * gy + grid[1, 2] * gx + grid[1, 3]
-                at_x = grid[2, 0] * gz + grid[2, 1] * gy + grid[2, 2] * gx + grid[2, 3]
+                at_z, at_y, at_x = locate(grid, field, steps, (gz, gy, gx))
                 if not (-0.5 <= at_z <= depth - 0.5 and -0.5 <= at_y <= height - 0.5 and -0.5 <= at_x <= width - 0.5):
                     out[z, y, x] = fill
                     outside += 1

@@ -28,6 +28,30 @@ class StartSettings(Frozen):
     )
 
 
+class LevelSettings(Frozen):
+    """Whether the frame of the reference is turned so that the layers of the sample lie across z."""
+
+    level: Literal["none", "estimate", "given"] = Field(
+        "none",
+        description="Turn the reference's frame so that its layers lie across z: not, by a tilt that is estimated "
+        "(planes fitted to the layers), or by the one given.",
+    )
+    tilt_deg: tuple[float, float] = Field(
+        (0.0, 0.0), description="Tilt of the layers in z-y and in z-x sections of the reference (level: given)."
+    )
+    maximum_tilt_deg: float = Field(10.0, gt=0, le=30, description="Largest tilt that is estimated.")
+
+
+class FollowSettings(Frozen):
+    """Which scan each one is fitted to."""
+
+    follow: Literal["reference", "neighbour"] = Field(
+        "reference",
+        description="Fit each scan to the reference, or to its neighbour in time towards the reference, whose motion "
+        "is then composed with it: for samples that change too much over the series. The drift is reported.",
+    )
+
+
 class SubvolumeSettings(Frozen):
     """Which parts of the reference scan are fitted."""
 
@@ -92,6 +116,19 @@ class AcceptSettings(Frozen):
         description="Least correlation of grey-value gradients, in the direction where it is worst, of a sub-volume "
         "that counts as found.",
     )
+    minimum_significance: float = Field(
+        12.0,
+        gt=0,
+        description="Least distance of the agreement of all sub-volumes together from what chance gives, in standard "
+        "deviations of chance; scans of different samples reach up to 10.",
+    )
+    minimum_determinacy: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="Least share of the agreement that must be lost where the motion is off by 8 voxels, in the "
+        "direction where least is lost: a round wall, layers or an extrusion leave a direction open.",
+    )
     minimum_correlation: float = Field(0.05, ge=0, lt=1, description="Least correlation of all sub-volumes together.")
     minimum_kept_percent: float = Field(
         50.0, gt=0, le=100, description="Least part of the sub-volumes that must be found and agree."
@@ -105,8 +142,21 @@ class AcceptSettings(Frozen):
     deformation_warning_voxels: float = Field(
         0.5, gt=0, description="A sub-volume that is found but lies further off means that the sample deforms."
     )
+    maximum_residual_voxels: float = Field(
+        2.0, gt=0, description="Largest root mean square distance of the sub-volumes kept from the merged motion."
+    )
     on_failure: Literal["stop", "flag"] = Field(
         "stop", description="A scan that did not register stops the series, or is flagged and left out."
+    )
+
+
+class CorrectionSettings(Frozen):
+    """What is done about a sample that deforms."""
+
+    correction: Literal["none", "affine", "spline"] = Field(
+        "none",
+        description="Smooth correction beside the rigid motion, through the displacements of the sub-volumes that were "
+        "found: an affine map, or a biharmonic spline.",
     )
 
 
@@ -123,5 +173,24 @@ class ResampleSettings(Frozen):
     fill_value: float = Field(0.0, description="Grey value where the moving scan does not reach.")
 
 
-class RegisterSettings(StartSettings, SubvolumeSettings, FitSettings, AcceptSettings, ResampleSettings):
+class RegisterSettings(
+    FollowSettings,
+    LevelSettings,
+    StartSettings,
+    SubvolumeSettings,
+    FitSettings,
+    AcceptSettings,
+    CorrectionSettings,
+    ResampleSettings,
+):
     """Into the frame of the reference timestep."""
+
+    @model_validator(mode="after")
+    def _corrects_against_the_reference(self) -> Self:
+        if self.follow == "neighbour" and self.correction != "none":
+            msg = (
+                f"correction {self.correction!r} needs displacements against the reference, and follow: neighbour has "
+                "those against the neighbour; expected correction: none, or follow: reference"
+            )
+            raise ValueError(msg)
+        return self

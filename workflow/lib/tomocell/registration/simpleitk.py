@@ -27,6 +27,7 @@ BINS = 50
 FIRST_STEP_VOXELS = 1.0
 LAST_STEP_VOXELS = 1e-4
 STEPS = 200
+NO_OVERLAP = 1e100  # what the metric says where no voxels meet is larger
 FLIP = np.eye(3)[::-1]  # (z, y, x) <-> (x, y, z)
 SMOOTHING_VOXELS = 0.5  # of the reduction
 
@@ -48,7 +49,8 @@ def fit(fixed: Patch, moving: Patch, start: Array, settings: FitSettings, thread
         method.Execute(_image(fixed), _image(moving))
     except RuntimeError:  # "all samples map outside moving image buffer": the start was no good
         return Fit(np.asarray(start, np.float64), method.GetOptimizerIteration(), converged=False)
-    return Fit(_matrix(transform), method.GetOptimizerIteration(), method.GetOptimizerIteration() < STEPS)
+    met = np.isfinite(method.GetMetricValue()) and abs(method.GetMetricValue()) < NO_OVERLAP
+    return Fit(_matrix(transform), method.GetOptimizerIteration(), bool(met) and method.GetOptimizerIteration() < STEPS)
 
 
 def _set_metric(method: Any, fixed: Patch, settings: FitSettings) -> None:  # noqa: ANN401 - SimpleITK has no types

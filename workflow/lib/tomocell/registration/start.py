@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tomocell.errors import BadInput, Fault
 from tomocell.registration import transforms
 from tomocell.registration.engines import engine_of
 from tomocell.registration.likeness import Likeness, compare
@@ -16,7 +17,7 @@ from tomocell.registration.phase import displacements, overlap_correlation
 from tomocell.registration.resample import resample_patch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 CANDIDATES = 3  # starts that are refined
+TOLERANCE_VOXELS = 0.05
+ITERATIONS = 20  # of a level
+LEAST_VOXELS = 40**3  # of a reduced scan
 GOOD_AGREEMENT = 0.3  # of the gradients; above it, no rotation is tried
 LEAST_COVERED = 0.25
 SEARCH_EDGE = 40  # voxels of the copy on which rotations are tried
@@ -48,14 +52,20 @@ class Start:
 
 
 def find_start(fixed: Volume, moving: Volume, settings: RegisterSettings, threads: int = 1) -> Start:
-    """Return a motion good enough for the fine fits to find their way."""
+    """Return a motion good enough for the fine fits to find their way.
+
+    Raises:
+        BadInput: If a scan has the same grey value everywhere, or holds NaN.
+    """
     factors = reduction_of(fixed, moving, settings)
     pair = [read_patch(scan, middle(scan.shape, factors, settings.start_voxels), factors) for scan in (fixed, moving)]
+    _check_contrast(pair, (fixed.name, moving.name))
     refine = _Refiner(pair[0], pair[1], settings, threads)
-    best = refine.best([np.eye(4), *_shifts(pair[0], pair[1], threads)])
-    if settings.start_search_deg > 0 and best[1].agreement < GOOD_AGREEMENT:
-        turned = refine.best(_turns(pair[0], pair[1], settings.start_search_deg))
-        best = max(best, turned, key=lambda entry: merit(entry[1]))
+    seen = pair if settings.metric == "correlation" else [_edges(patch) for patch in pair]
+    best = refine.best([np.eye(4), *_shifts(seen[0], seen[1], threads)])
+    if settings.start_search_deg > 0 and best[1].accord(settings) < GOOD_AGREEMENT:
+        turned = refine.best(_turns(seen[0], seen[1], settings.start_search_deg))
+        best = max(best, turned, key=lambda entry: merit(entry[1], settings))
     return Start(best[0], best[1], factors)
 
 
@@ -64,7 +74,7 @@ def reduction_of(fixed: Volume, moving: Volume, settings: RegisterSettings) -> S
     z, y, x = np.minimum(fixed.shape, moving.shape).tolist()
     for reduction in range(settings.start_reduction, 1, -1):
         factors = axis_factors(reduction, (z, y, x), fixed.size)
-        if keeps_detail(factors, (z, y, x)):
+        if keeps_detail(factors, (z, y, x), LEAST_VOXELS):
             return factors
     return (1, 1, 1)
 
@@ -82,19 +92,41 @@ def middle(shape: Shape, factors: Shape, most: int) -> Region:
     return (z, y, x)
 
 
-def merit(likeness: Likeness) -> float:
-    """Return how good a start is: correlation and agreement of gradients together."""
+def merit(likeness: Likeness, settings: RegisterSettings) -> float:
+    """Return how good a start is: the agreement of gradients, and a little of the correlation.
+
+    Correlation alone prefers layers on layers, be they moved surfaces, to what lies still between them.
+    """
     if likeness.covered < LEAST_COVERED or likeness.correlation is None:
         return -2.0
-    return likeness.correlation + likeness.agreement
+    signed = settings.metric == "correlation"
+    return likeness.accord(settings) + 0.2 * (likeness.correlation if signed else abs(likeness.correlation))
+
+
+def _check_contrast(pair: Sequence[Patch], names: Sequence[str]) -> None:
+    faults = [
+        Fault(name, f"grey value {patch.voxels.flat[0]:g} everywhere", "a scan with contrast", "replace the file")
+        for patch, name in zip(pair, names, strict=True)
+        if patch.voxels.min() == patch.voxels.max()
+    ]
+    if faults:
+        raise BadInput(*faults)
+
+
+def _edges(patch: Patch) -> Patch:
+    """Return the length of the gradient: what two modalities share."""
+    parts = np.gradient(patch.smoothed(1.0).voxels, *patch.voxel_um)
+    return replace(patch, voxels=np.sqrt(sum(part * part for part in parts)).astype(np.float32))
 
 
 class _Refiner:
     """Fits on the reduced pair."""
 
     def __init__(self, fixed: Patch, moving: Patch, settings: RegisterSettings, threads: int) -> None:
-        self.fixed, self.moving, self.settings, self.threads = fixed, moving, settings, threads
+        self.fixed, self.moving, self.threads = fixed, moving, threads
         self.engine = engine_of(settings)
+        fewer = min(ITERATIONS, settings.maximum_iterations)
+        self.settings = settings.model_copy(update={"maximum_iterations": fewer, "tolerance_voxels": TOLERANCE_VOXELS})
 
     def best(self, starts: Iterable[Array]) -> tuple[Array, Likeness]:
         """Return the best of the starts, refined or as it was."""
@@ -102,7 +134,7 @@ class _Refiner:
         for start in starts:
             fitted = self.engine(self.fixed, self.moving, start, self.settings, self.threads).matrix
             entries += [(matrix, compare(self.fixed, self.moving, matrix)) for matrix in (start, fitted)]
-        return max(entries, key=lambda entry: merit(entry[1]))
+        return max(entries, key=lambda entry: merit(entry[1], self.settings))
 
 
 def _shifts(fixed: Patch, moving: Patch, threads: int) -> list[Array]:

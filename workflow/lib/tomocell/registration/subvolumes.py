@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 
 LARGEST_EDGE = 128
 LEAST_EDGE = 16
-MOST_CANDIDATES = 64
+MOST_CANDIDATES = 48
+QUICK = {"pyramid": (1,), "maximum_iterations": 8, "tolerance_voxels": 0.05}  # to judge, not to measure
 OVERLAP = 0.5  # of neighbouring candidates
 REDUCTION = 2  # of the patches that are judged
 LEAST_COVERED = 0.9
 LEAST_CONTRAST = 1e-6  # spread of the grey values over their size; less is a constant
-WORTH = 0.5  # of the best candidate's merit; spread counts above it
+WORTH = 0.7  # of the best candidate's merit; spread counts above it
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,13 @@ class Pair:
         fixed: The reference scan.
         moving: The scan to be brought into its frame.
         mask: Non-zero where the reference scan may be used, on its grid; None uses all.
+        threads: How many share a patch.
     """
 
     fixed: Volume
     moving: Volume
     mask: Volume | None = None
+    threads: int = 1
 
     def read_fixed(self, region: Region) -> Patch:
         """Read a sub-volume of the reference scan with its mask."""
@@ -69,15 +72,17 @@ class Candidate:
     Attributes:
         region: Where it lies.
         likeness: How alike the scans are there.
+        accord: How well their gradients agree.
     """
 
     region: Region
     likeness: Likeness
+    accord: float
 
     @property
     def merit(self) -> float:
-        """How well the gradients agree in their weakest direction, 0 where they do not."""
-        return max(self.likeness.agreement, 0.0) if self.likeness.covered >= LEAST_COVERED else 0.0
+        """The accord; 0 where there is none, or the moving scan does not reach."""
+        return max(self.accord, 0.0) if self.likeness.covered >= LEAST_COVERED else 0.0
 
 
 def choose(pair: Pair, start: Array, settings: RegisterSettings) -> list[Region]:
@@ -118,7 +123,7 @@ def subvolume_size(settings: RegisterSettings, roi: Region) -> Shape:
 
 
 def lattice(roi: Region, size: Shape) -> list[Region]:
-    """Return regions of a size, evenly over the region of interest, face to face with it, at most 64."""
+    """Return regions of a size, evenly over the region of interest, face to face with it, at most 48."""
     extent = [part.stop - part.start for part in roi]
     share = 1 - OVERLAP
     while True:
@@ -138,19 +143,22 @@ def judge(pair: Pair, region: Region, start: Array, settings: RegisterSettings) 
     fixed = pair.read_fixed(region)
     moving = pair.read_moving(fixed, start, settings.margin_voxels)
     if moving is None:
-        return Candidate(region, compare(fixed, None, start))
+        return Candidate(region, compare(fixed, fixed, np.eye(4)), 0.0)
     factors = axis_factors(REDUCTION, fixed.shape, fixed.voxel_um)
     if keeps_detail(factors, fixed.shape):
         fixed, moving = fixed.reduced(factors), moving.reduced(factors)
-    quick = settings.model_copy(update={"pyramid": (1,)})
-    matrix = start if settings.metric != "correlation" else engine_of(quick)(fixed, moving, start, quick, 1).matrix
-    return Candidate(region, max((compare(fixed, moving, place) for place in (start, matrix)), key=_agreement))
+    quick = settings.model_copy(update=QUICK)
+    places = [start]
+    if settings.metric == "correlation":
+        places.append(engine_of(quick)(fixed, moving, start, quick, pair.threads).matrix)
+    found = max((compare(fixed, moving, place) for place in places), key=lambda likeness: likeness.accord(settings))
+    return Candidate(region, found, found.accord(settings))
 
 
 def spread_out(candidates: Sequence[Candidate], count: int) -> list[Region]:
     """Return up to ``count`` regions: the best first, then always the one that adds most.
 
-    What a candidate adds is its merit (those under half of the best are left out while there are enough) times its
+    What a candidate adds is its merit (those under 0.7 of the best are left out while there are enough) times its
     distance from the nearest one chosen.
     """
     ranked = sorted(candidates, key=lambda entry: -entry.merit)
@@ -161,10 +169,6 @@ def spread_out(candidates: Sequence[Candidate], count: int) -> list[Region]:
         rest = [entry for entry in pool if entry not in chosen]
         chosen.append(max(rest, key=lambda entry: (entry.merit + 1e-6) * _distance(entry, chosen)))
     return [entry.region for entry in chosen]
-
-
-def _agreement(likeness: Likeness) -> float:
-    return likeness.agreement
 
 
 def _distance(candidate: Candidate, chosen: Sequence[Candidate]) -> float:

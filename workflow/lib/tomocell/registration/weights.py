@@ -5,10 +5,10 @@ Three kinds of voxels would pull a fit away from the truth.
 Voxels that changed (lithium!). On the way, a voxel loses its weight by its own residual (Tukey's biweight). That is not
 enough for the last stage: where a surface has moved by a voxel or two, the flanks of its edge still resemble each
 other, and together they pull. So there the mean squared residual of some hundred voxels around decides. It hardly
-scatters, so a change shows that is no larger than the noise. What counts as typical is the noise, and what a tenth of
-a voxel of displacement does to the edges that are there: without that, a fit of clean scans would reject every edge.
-On the lithium phantom with surfaces that move by micrometres, the error along the electrode normal falls from 0.2 to
-0.02 voxels.
+scatters, so a change shows that is no larger than the noise. What counts as typical is the noise, and what a small
+displacement does to the edges that are there: without that, a fit of clean scans would reject every edge. On the
+lithium phantom with surfaces that move by micrometres, the error along the electrode normal falls from 0.2 to 0.02
+voxels.
 
 Voxels without texture: their gradients are noise, whose square stays, and artefacts that lie still in the detector
 (rings), which pull towards no motion at all. Their weight falls with the fourth power of the gradient.
@@ -36,8 +36,8 @@ BIWEIGHT = 4.685  # residual, in standard deviations, at which a voxel loses its
 NEIGHBOURS = 3  # cells of 2 x 2 x 2 voxels along each axis that decide together
 FIRST_LIMIT = 6.0  # typical local residuals at which a cell loses its weight, at first
 LAST_LIMIT = 2.0  # and after some steps, one less at each
-SLACK_VOXELS = 0.1  # of displacement, which an edge may show without being a change
-TEXTURED = 2.0  # median gradients at which a voxel has half its weight
+SLACK_VOXELS = 0.05  # of displacement, which an edge may show without being a change
+TEXTURED = 3.0  # median gradients at which a voxel has half its weight
 THIN = 3
 
 
@@ -115,5 +115,4 @@ def _around(cells: NDArray[Any]) -> Array:
     """Return the mean over the neighbourhood of each cell."""
     from scipy import ndimage
 
-    means: Array = np.maximum(ndimage.uniform_filter(cells.astype(np.float64), NEIGHBOURS), 0)
-    return means
+    return np.asarray(np.maximum(ndimage.uniform_filter(cells.astype(np.float64), NEIGHBOURS), 0))

@@ -18,6 +18,7 @@ from tomocell.volumes.volume import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -30,6 +31,7 @@ WINDOW_PERCENT = (0.5, 99.5)
 SMALLEST_SHARE = 0.02
 BAR_SHARE = 0.25  # the scale bar is the longest round length below this share of the width
 DULL = 0.5  # a middle plane with less than this share of the best plane's entropy is passed over
+COLORS = 160  # a colour map, its bar and grey letters need no more
 UNKNOWN_COLOR = "#ff00ff"
 
 T = TypeVar("T")
@@ -115,6 +117,15 @@ def fit(things: Sequence[T], encode: Callable[[T, float], bytes], budget_bytes: 
         if total <= budget_bytes or share < SMALLEST_SHARE:
             return coded
         share *= 0.95 * math.sqrt(budget_bytes / total)
+
+
+def recode(path: Path, share: float) -> bytes:
+    """Return a picture file as it is at a share of 1, else with fewer colours and smaller."""
+    if share >= 1:
+        return path.read_bytes()
+    with Image.open(path) as picture:
+        smaller = shrink(picture.convert("RGB"), share)
+    return encode_png(smaller.quantize(COLORS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE))
 
 
 def shrink(picture: Image.Image, share: float) -> Image.Image:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Put on a field (`json_schema_extra=NAMES_CLASSES`), it lets the study's check of class names find it.
 NAMES_CLASSES: dict[str, Any] = {"names": "classes"}
@@ -24,3 +27,11 @@ class Frozen(BaseModel):
                 value = getattr(self, name)
                 named.update([value] if isinstance(value, str) else value or ())
         return named
+
+
+def inner_settings(annotation: Any) -> Iterator[type[Frozen]]:  # noqa: ANN401
+    """Yield the sections that a field of this type may hold."""
+    if isinstance(annotation, type) and issubclass(annotation, Frozen):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from inner_settings(argument)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING
 
 from tomocell.settings import discovery
-from tomocell.settings.base import Frozen
+from tomocell.settings.base import Frozen, inner_settings
 from tomocell.settings.samples import Sample
 from tomocell.settings.study import Study
 
@@ -43,18 +43,11 @@ def with_tables(page: str) -> str:
 def _section(path: str, settings: type[Frozen]) -> Iterator[str]:
     yield _table(settings)
     for name, field in settings.model_fields.items():
-        for inner in _inner(field.annotation):
+        for inner in inner_settings(field.annotation):
             where = f"{path}.{name}".lstrip(".")
             yield f"### `{where}`"
             yield (inner.__doc__ or "").splitlines()[0]
             yield from _section(where, inner)
-
-
-def _inner(annotation: Any) -> Iterator[type[Frozen]]:  # noqa: ANN401
-    if isinstance(annotation, type) and issubclass(annotation, Frozen):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _inner(argument)
 
 
 def _table(settings: type[Frozen]) -> str:

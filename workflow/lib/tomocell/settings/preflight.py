@@ -12,20 +12,25 @@ from tomocell.labelling.rounds import correction_faults, find_corrections, learn
 from tomocell.settings.plug_ins import settings_of_network
 from tomocell.volumes.manifest import Manifest, read_manifest, store_path
 from tomocell.volumes.readers import open_source
-from tomocell.volumes.volume import AXES
+from tomocell.volumes.source import (
+    crop_faults,
+    cropped_shape,
+    open_fields,
+    shape_is_certain,
+    turn,
+    voxel_size_faults,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from tomocell.models._pretrained_settings import Pretrained
     from tomocell.settings.load import Project
     from tomocell.settings.samples import Sample
     from tomocell.settings.study import Study
-    from tomocell.volumes.settings import ConvertSettings
-    from tomocell.volumes.volume import Shape, Volume
+    from tomocell.volumes.volume import Shape
 
 log = logging.getLogger(__name__)
-COMMON_FACTOR = 1.5
 
 
 def check_scans(project: Project, manifest_of: Callable[[Sample], Path]) -> None:
@@ -94,17 +99,20 @@ def _manifest(path: Path) -> Manifest | None:
 
 def _scan(project: Project, sample: Sample, manifest: Path, where: str) -> tuple[list[Fault], Shape | None]:
     """Return the faults of a scan, and the shape that its conversion has, where that can be known."""
-    raw = project.sheet.locate(sample.path)
-    if _is_gone(raw) and was_converted_from(manifest, Path(sample.path)):
-        log.warning("%s: %s is gone; what was converted from it stays in use", where, raw)
+    raw = project.sheet.locate_scan(sample)
+    gone = [path for path in raw if _is_gone(path)]
+    if gone and was_converted_from(manifest, Path(sample.path)):
+        log.warning("%s: %s is gone; what was converted from it stays in use", where, gone[0])
         return [], read_manifest(store_path(manifest)).shape
+    settings = project.study.convert
     try:
-        volume = open_source(raw, sample.dataset)
+        frame = turn(open_fields(raw, settings, sample.dataset, search=False), settings)
     except BadInput as error:
-        return _in_row(error, where), None
-    outside = _crop_faults(volume.shape, project.study.convert, where)
-    shape = None if outside else _kept(volume.shape, project.study.convert)
-    return [*_voxel_faults(project, sample, volume, where), *outside], shape
+        return _in_row(error.faults, where), None
+    outside = crop_faults(frame, settings)
+    known = not outside and shape_is_certain(raw, settings)
+    faults = [*voxel_size_faults(frame, project.voxel_size_um(sample), settings), *outside]
+    return _in_row(faults, where), cropped_shape(frame.shape, settings) if known else None
 
 
 def _is_gone(path: Path) -> bool:
@@ -117,38 +125,8 @@ def _is_gone(path: Path) -> bool:
     return False
 
 
-def _in_row(error: BadInput, where: str) -> list[Fault]:
-    return [Fault(f"{where}: {fault.where}", fault.value, fault.expected, fault.remedy) for fault in error.faults]
-
-
-def _voxel_faults(project: Project, sample: Sample, volume: Volume, where: str) -> list[Fault]:
-    if volume.voxel_size_um is None:
-        return []
-    given = project.voxel_size_um(sample)
-    ratios = [found / told for found, told in zip(volume.voxel_size_um, given, strict=True)]
-    if all(1 / COMMON_FACTOR < ratio < COMMON_FACTOR for ratio in ratios):
-        return []
-    remedy = "correct scan.voxel_size_um, or the sheet's voxel_size_um if the file is right"
-    return [Fault(where, given, f"the voxel size that the file tells: {volume.voxel_size_um} um", remedy)]
-
-
-def _kept(shape: Shape, settings: ConvertSettings) -> Shape:
-    z, y, x = (edge - first for edge, first in zip(shape, settings.crop_start_voxels, strict=True))
-    return settings.crop_size_voxels or (z, y, x)
-
-
-def _crop_faults(shape: Shape, settings: ConvertSettings, where: str) -> list[Fault]:
-    boxes = zip(AXES, settings.crop_start_voxels, _kept(shape, settings), shape, strict=True)
-    return [
-        Fault(
-            f"{where}, convert.crop along {axis}",
-            f"start {start}, size {size}",
-            f"a box inside {edge} voxels",
-            f"correct the crop; the scan has {shape} voxels",
-        )
-        for axis, start, size, edge in boxes
-        if size < 1 or start + size > edge
-    ]
+def _in_row(faults: Iterable[Fault], where: str) -> list[Fault]:
+    return [Fault(f"{where}: {fault.where}", fault.value, fault.expected, fault.remedy) for fault in faults]
 
 
 def _segmented_shape(study: Study, converted: Shape | None) -> Shape | None:
@@ -162,7 +140,7 @@ def _annotation_faults(project: Project, sample: Sample, segmented: Shape | None
     try:
         labels = open_source(project.sheet.locate(sample.labels))
     except BadInput as error:
-        return _in_row(error, f"{where}, labels")
+        return _in_row(error.faults, f"{where}, labels")
     place = f"{where}, labels: {sample.labels}"
     faults = size_faults(labels, project.voxel_size_um(sample), place)
     if segmented not in (None, labels.shape):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Key = tuple[str, str]
+FIELD_SEPARATOR = ";"
 RESERVED = ("models", "tables", "logs", "benchmarks")
 
 
@@ -25,7 +26,11 @@ class Sample(Frozen):
 
     series: Identifier = Field(description="The sample over time; letters, digits, '_' and '-'.")
     timestep: Identifier = Field(description="The scan; unique in its series.")
-    path: str = Field(min_length=1, description="Raw file or folder, relative to the sheet.")
+    path: str = Field(
+        min_length=1,
+        description="Raw file or folder, relative to the sheet; several with ';' between are fields of view that "
+        "'convert.stitch' joins, in order along its axis.",
+    )
     dataset: str | None = Field(None, description="Dataset inside an HDF5 or zarr file.")
     time_min: Annotated[float, Field(ge=0)] | None = Field(None, description="Time of the scan since the first, min.")
     state: str | None = Field(None, description="What the cell was doing, in words: pristine, charge, discharge, ...")
@@ -52,6 +57,14 @@ class Sample(Frozen):
     def _not_reserved(cls, value: str) -> str:
         if value in RESERVED:
             msg = f"a name other than {', '.join(RESERVED)}, which are folders of the results"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("path")
+    @classmethod
+    def _no_empty_field(cls, value: str) -> str:
+        if not all(part.strip() for part in value.split(FIELD_SEPARATOR)):
+            msg = f"a path on both sides of every '{FIELD_SEPARATOR}'"
             raise ValueError(msg)
         return value
 
@@ -90,6 +103,12 @@ class SampleSheet:
         marked = [sample.timestep for sample in self.of(series) if sample.reference]
         return marked[0] if marked else self.timesteps(series)[-1]
 
+    def towards_reference(self, series: str, timestep: str) -> str:
+        """Return the neighbour of a timestep on the way to the reference; the reference itself for its neighbours."""
+        steps, reference = self.timesteps(series), self.reference(series)
+        here, there = steps.index(timestep), steps.index(reference)
+        return steps[here + (there > here) - (there < here)]
+
     def labelled(self) -> tuple[Sample, ...]:
         """Return the rows that have annotations."""
         return tuple(sample for sample in self.samples if sample.labels)
@@ -97,6 +116,10 @@ class SampleSheet:
     def locate(self, relative: str) -> Path:
         """Return a path of the sheet as seen from the working directory."""
         return self.path.parent / relative
+
+    def locate_scan(self, sample: Sample) -> list[Path]:
+        """Return the paths of a scan's fields of view, as seen from the working directory: mostly one."""
+        return [self.locate(part.strip()) for part in sample.path.split(FIELD_SEPARATOR)]
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -37,7 +37,8 @@ class ScanSettings(Frozen):
     """What all scans of the study share, unless a row of the sheet says otherwise."""
 
     voxel_size_um: tuple[VoxelEdge, VoxelEdge, VoxelEdge] = Field(
-        description="Edges of a voxel along (Z, Y, X) in micrometres; from 0.0005 (0.5 nm) to 5000 (5 mm)."
+        description="Edges of a voxel along (Z, Y, X), as 'convert.axes' turns them, in micrometres; from 0.0005 "
+        "(0.5 nm) to 5000 (5 mm)."
     )
     gigavoxels: float = Field(0.1, gt=0, description="Voxels of a scan in 1e9; sets the run time asked of a cluster.")
 

@@ -3,95 +3,97 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tomocell.blocks import Block, Limits, Need, transform_volume
+from tomocell.blocks import Block, Limits, Need, transform_slabs
 from tomocell.errors import BadInput, Fault
 from tomocell.stages.provenance import provenance
-from tomocell.volumes.readers import open_source
+from tomocell.volumes.source import open_scan, stitching_notes, voxel_size_faults
 from tomocell.volumes.store import Layout, create_store
-from tomocell.volumes.volume import AXES, Region, Shape, Volume, VoxelSize
+from tomocell.volumes.window import Window
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from tomocell.volumes.settings import ConvertSettings
+    from tomocell.volumes.volume import Volume, VoxelSize
 
 log = logging.getLogger(__name__)
 STORED = {"b1": "u1", "f8": "f4", "i8": "f4", "u8": "f4"}  # what a tomogram can hold without loss is at most 32 bit
 
 
-class CroppedVolume(Volume):
-    """A box of another volume, in a type that can be stored."""
-
-    def __init__(self, whole: Volume, start: Shape, shape: Shape) -> None:
-        self.name = whole.name
-        self.shape = shape
-        self.dtype = np.dtype(STORED.get(whole.dtype.str[1:], whole.dtype.str[1:]))
-        self.voxel_size_um = whole.voxel_size_um
-        self.classes = whole.classes
-        self._whole = whole
-        self._start = start
-
-    def read(self, region: Region) -> NDArray[Any]:
-        """Return the voxels of ``region`` of the box."""
-        z, y, x = (
-            slice(start + part.start, start + part.stop) for start, part in zip(self._start, region, strict=True)
-        )
-        return self._whole.read((z, y, x)).astype(self.dtype, copy=False)
-
-
 def convert(
-    raw: Path,
+    raw: Path | Sequence[Path],
     store: Path,
     voxel_size_um: VoxelSize,
     settings: ConvertSettings,
     limits: Limits,
     **how: Any,  # noqa: ANN401
 ) -> None:
-    """Convert ``raw`` (``dataset=`` inside it, ``digest=`` of the code) to ``store``, block by block.
+    """Convert ``raw`` (``dataset=`` inside it, ``digest=`` of the code) to ``store``, slab by slab.
 
-    ``raw_name=`` is what the sample sheet calls the file; the manifest keeps it, so that a scan that was archived
-    after its conversion is known again.
+    Several paths are fields of view, in order along the axis of ``settings.stitch``. ``voxel_size_um`` is that of the
+    result's axes. ``raw_name=`` is what the sample sheet calls the file; the manifest keeps it, so that a scan that was
+    archived after its conversion is known again. The manifest also tells what the window clipped and how fields lie.
 
     Raises:
-        BadInput: If the file cannot be read, is not a volume, or holds values that are not finite.
+        BadInput: If the files cannot be read, do not fit together, are no volume, contradict the voxel size, hold
+            values that are not finite, or but one grey value.
     """
-    whole = open_source(raw, how.get("dataset"))
-    source = crop(whole, settings)
-    layout = Layout(source.shape, source.dtype, voxel_size_um, chunk=settings.chunk_voxels, shard=settings.shard_voxels)
+    paths = [raw] if isinstance(raw, Path) else list(raw)
+    whole, source = open_scan(paths, settings, how.get("dataset"))
+    faults = voxel_size_faults(source, voxel_size_um, settings)
+    if faults:
+        raise BadInput(*faults)
+    window = Window(settings.window_grey, np.dtype(settings.dtype)) if settings.window_grey else None
+    dtype = window.dtype if window else np.dtype(STORED.get(source.dtype.str[1:], source.dtype.str[1:]))
+    layout = Layout(source.shape, dtype, voxel_size_um, chunk=settings.chunk_voxels, shard=settings.shard_voxels)
 
     def kernel(voxels: NDArray[Any], block: Block) -> NDArray[Any]:
-        _require_finite(source.name, voxels, block)
-        return voxels
+        stored = voxels if window else _cast(voxels, dtype)
+        _require_finite(source.name, stored, block)
+        return window.apply(voxels) if window else stored
 
-    # Three copies at the peak: as read, as stored, as encoded.
-    need = Need(bytes_per_voxel=whole.dtype.itemsize + 2.0 * source.dtype.itemsize)
     with create_store(store, layout, limits, provenance(settings, how.get("digest", ""))) as writer:
-        transform_volume(kernel, source, writer, need, limits)
-        if "raw_name" in how:
-            writer.notes["raw"] = how["raw_name"]
-    log.info("%s -> %s: %s voxels, %s", raw, store, source.shape, source.dtype)
+        transform_slabs(kernel, source, writer, Need(bytes_per_voxel=need_bytes(source, dtype)), limits)
+        _require_contrast(source.name, writer.notes, window)
+        writer.notes.update(stitching_notes(whole))
+        writer.notes.update({"window": _judged(source.name, window, settings)} if window else {})
+        writer.notes.update({"raw": how["raw_name"]} if "raw_name" in how else {})
+    log.info("%s -> %s: %s voxels, %s", source.name, store, source.shape, dtype)
 
 
-def crop(source: Volume, settings: ConvertSettings) -> CroppedVolume:
-    """Return the box of ``source`` that the settings keep.
+def need_bytes(source: Volume, dtype: np.dtype[Any]) -> float:
+    """Return the bytes that a voxel of a shard takes: in one piece, cast, compressed, and compressed in the shard."""
+    return source.dtype.itemsize + 3.0 * dtype.itemsize
 
-    Raises:
-        BadInput: If the box reaches outside.
-    """
-    start = settings.crop_start_voxels
-    size = settings.crop_size_voxels or tuple(edge - first for edge, first in zip(source.shape, start, strict=True))
-    for axis, name in enumerate(AXES):
-        if size[axis] < 1 or start[axis] + size[axis] > source.shape[axis]:
-            value = f"{name}: start {start[axis]}, size {size[axis]}"
-            expected = f"a box inside {source.shape[axis]} voxels"
-            raise BadInput(Fault(f"{source.name}, convert.crop", value, expected, "correct the crop"))
-    return CroppedVolume(source, start, (size[0], size[1], size[2]))
+
+def _cast(voxels: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    with np.errstate(over="ignore"):  # it becomes infinite, and that is told
+        return voxels.astype(dtype, copy=False)
+
+
+def _judged(name: str, window: Window, settings: ConvertSettings) -> dict[str, Any]:
+    notes = window.notes()
+    for share, side in ((notes["below_percent"], "below"), (notes["above_percent"], "above")):
+        if share > settings.clip_warning_percent:
+            text = "%s: %.2f %% of the voxels lie %s the window [%s, %s] and were clipped"
+            log.warning(text, name, share, side, window.low, window.high)
+    return notes
+
+
+def _require_contrast(name: str, notes: Mapping[str, Any], window: Window | None) -> None:
+    if notes["least"] != notes["greatest"]:
+        return
+    value = f"{notes['least']} in every voxel"
+    remedy = "correct convert.window_grey" if window else "export the scan again: it is empty"
+    expected = "grey values that differ: nothing could be registered or segmented in a constant one"
+    raise BadInput(Fault(name, value, expected, remedy))
 
 
 def _require_finite(name: str, voxels: NDArray[Any], block: Block) -> None:

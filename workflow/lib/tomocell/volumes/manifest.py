@@ -67,22 +67,43 @@ def store_path(manifest: Path) -> Path:
     return manifest.with_name(manifest.name.removesuffix(MANIFEST_SUFFIX) + STORE_SUFFIX)
 
 
-def list_files(store: Path) -> dict[str, FileEntry]:
-    """Return size and checksum of every file below ``store``, by its path inside the store."""
-    files = sorted(path for path in store.rglob("*") if path.is_file())
-    return {
-        path.relative_to(store).as_posix(): FileEntry(bytes=path.stat().st_size, sha256=file_digest(path))
-        for path in files
-    }
+def list_files(store: Path, known: dict[str, FileEntry] | None = None) -> dict[str, FileEntry]:
+    """Return size and checksum of every file below ``store``, by its path inside the store.
+
+    What is ``known`` of a file is believed, if its size is right; the others are read.
+    """
+    entries: dict[str, FileEntry] = {}
+    for path in sorted(path for path in store.rglob("*") if path.is_file()):
+        name = path.relative_to(store).as_posix()
+        entry = (known or {}).get(name)
+        if entry is None or entry.bytes != path.stat().st_size:
+            entry = file_entry(path)
+        if entry is not None:
+            entries[name] = entry
+    return entries
+
+
+def file_entry(path: Path) -> FileEntry | None:
+    """Return size and checksum of a file; None where there is none."""
+    try:
+        return _measured(path)
+    except FileNotFoundError:
+        return None
 
 
 def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, read in pieces."""
-    digest = hashlib.sha256()
-    with path.open("rb") as handle:
+    """Return the SHA-256 of a file."""
+    return _measured(path).sha256
+
+
+def _measured(path: Path) -> FileEntry:
+    """Read a file once, in pieces."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb", buffering=0) as handle:
         while piece := handle.read(READ_BYTES):
             digest.update(piece)
-    return digest.hexdigest()
+            size += len(piece)
+    return FileEntry(bytes=size, sha256=digest.hexdigest())
 
 
 def write_manifest(store: Path, manifest: Manifest) -> Path:
@@ -116,7 +137,7 @@ def check_presence(store: Path, manifest: Manifest) -> None:
     Raises:
         BadInput: With each file that is missing or of another size.
     """
-    faults = [fault for name, entry in manifest.files.items() if (fault := _presence_fault(store, name, entry))]
+    faults = [fault for name, entry in manifest.files.items() if (fault := presence_fault(store, name, entry))]
     if faults:
         raise BadInput(*faults)
 
@@ -137,7 +158,8 @@ def check_content(store: Path, manifest: Manifest) -> None:
         raise BadInput(*faults)
 
 
-def _presence_fault(store: Path, name: str, entry: FileEntry) -> Fault | None:
+def presence_fault(store: Path, name: str, entry: FileEntry) -> Fault | None:
+    """Return what is wrong with a file, as far as its size tells."""
     path = store / name
     found = path.stat().st_size if path.is_file() else None
     if found == entry.bytes:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
-from zarr.codecs import BloscCodec
 
-from tomocell.blocks.plan import Block, Limits, Need, choose_core, cut
-from tomocell.blocks.runner import map_blocks
 from tomocell.errors import BadInput, Fault
 from tomocell.volumes import omezarr
+from tomocell.volumes.arrays import Array
+from tomocell.volumes.levels import Levels
 from tomocell.volumes.manifest import (
     FileEntry,
     Manifest,
@@ -28,7 +25,7 @@ from tomocell.volumes.manifest import (
     write_manifest,
 )
 from tomocell.volumes.publish import atomic_directory, require_ownership
-from tomocell.volumes.pyramid import halve_grey, halve_labels, level_shapes
+from tomocell.volumes.pyramid import plan_levels
 from tomocell.volumes.volume import Classes, Region, Shape, Volume, VoxelClass, VoxelSize
 
 if TYPE_CHECKING:
@@ -37,9 +34,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tomocell.blocks.plan import Limits
+
 CHUNK: Shape = (64, 64, 64)
 SHARD: Shape = (128, 256, 256)
-DIMENSIONS = ("z", "y", "x")
 
 
 @dataclass(frozen=True)
@@ -62,19 +60,20 @@ class StoreWriter:
         notes: For the manifest. Those of a grey store tell ``least`` and ``greatest``, of all that was written.
     """
 
-    array: zarr.Array[Any]
+    levels: Levels
     shape: Shape
     shard: Shape
+    dtype: np.dtype[Any]
     is_grey: bool = False
     notes: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def write(self, region: Region, voxels: NDArray[Any]) -> None:
         """Write ``voxels`` to ``region`` of the finest level; threads may do so at once."""
-        voxels = np.asarray(voxels).astype(self.array.dtype, copy=False)
+        voxels = np.asarray(voxels).astype(self.dtype, copy=False)
         if self.is_grey:
             self._note_range(float(voxels.min()), float(voxels.max()))
-        self.array[region] = voxels
+        self.levels.write(region, voxels)
 
     def _note_range(self, low: float, high: float) -> None:
         with self._lock:
@@ -90,7 +89,7 @@ class StoreVolume(Volume):
         self.name = str(path)
         self.manifest = manifest
         self.level = level
-        self._array = _open_array(path, level)
+        self._array = Array(path / str(level))
         self.shape = self._array.shape
         self.dtype = self._array.dtype
         edge = 2**level
@@ -108,7 +107,7 @@ class StoreVolume(Volume):
 
     def read(self, region: Region) -> NDArray[Any]:
         """Return the voxels of ``region``."""
-        return np.asarray(self._array[region])
+        return self._array[region]
 
     def coarser(self, level: int) -> StoreVolume:
         """Return the same volume at another ``level`` of its pyramid."""
@@ -135,27 +134,27 @@ def create_store(
     Raises:
         BadInput: If another writer of the same store has begun meanwhile; its store and manifest are left alone.
     """
-    chunk, shard = _fit(layout)
-    shapes = level_shapes(layout.shape)
+    plan = plan_levels(layout.shape, layout.chunk, layout.shard)
+    is_grey = layout.classes is None
     with atomic_directory(path) as partial:
-        _write_group(partial, path.name, layout, len(shapes))
-        arrays = [_create_array(partial, level, shape, layout) for level, shape in enumerate(shapes)]
-        writer = StoreWriter(arrays[0], layout.shape, shard, layout.classes is None)
+        _write_group(partial, path.name, layout, len(plan))
+        levels = Levels(partial, plan, layout.dtype, labels=not is_grey)
+        writer = StoreWriter(levels, layout.shape, plan[0].shard, layout.dtype, is_grey)
         yield writer
         require_ownership(partial, path)
-        _fill_pyramid(arrays, layout, limits)
-        files = list_files(partial)
+        levels.finish(limits)
+        files = list_files(partial, levels.entries)
         require_ownership(partial, path)
-        _require_metadata(path, files, len(shapes))
+        _require_metadata(path, files, len(plan))
         manifest_path(path).unlink(missing_ok=True)
     manifest = Manifest(
-        kind="grey" if layout.classes is None else "labels",
+        kind="grey" if is_grey else "labels",
         shape=layout.shape,
         dtype=str(layout.dtype),
         voxel_size_um=layout.voxel_size_um,
-        chunk=chunk,
-        shard=shard,
-        levels=len(shapes),
+        chunk=plan[0].chunk,
+        shard=plan[0].shard,
+        levels=len(plan),
         notes=writer.notes,
         provenance=provenance or Provenance(),
         files=files,
@@ -172,78 +171,9 @@ def _require_metadata(path: Path, files: dict[str, FileEntry], levels: int) -> N
         raise BadInput(Fault(str(path), f"no {', '.join(missing)}", "the store as it was written", remedy))
 
 
-@cache
-def _use_fast_codecs() -> None:
-    # zarrs (Rust) encodes and decodes without the GIL, 2-4 times as fast as zarr-python's own pipeline. One thread a
-    # call: with more, the chunks of a shard land in the order in which they happen to finish, and the same volume
-    # would not give the same bytes. Blocks run side by side instead.
-    zarr.config.set({"codec_pipeline.path": "zarrs.ZarrsCodecPipeline", "threading.max_workers": 1})
-
-
-def _fit(layout: Layout) -> tuple[Shape, Shape]:
-    """Return chunk and shard no larger than the volume needs, the shard in whole chunks."""
-    chunk = [min(layout.chunk[axis], layout.shape[axis]) for axis in range(3)]
-    shard = [
-        chunk[axis] * max(1, min(layout.shard[axis], layout.shape[axis] + chunk[axis] - 1) // chunk[axis])
-        for axis in range(3)
-    ]
-    return (chunk[0], chunk[1], chunk[2]), (shard[0], shard[1], shard[2])
-
-
 def _write_group(path: Path, name: str, layout: Layout, levels: int) -> None:
     attributes = omezarr.attributes(name, layout.voxel_size_um, levels, layout.classes)
     zarr.create_group(path, zarr_format=3, attributes=attributes)
-
-
-def _create_array(path: Path, level: int, shape: Shape, layout: Layout) -> zarr.Array[Any]:
-    _use_fast_codecs()
-    chunk, shard = _fit(Layout(shape, layout.dtype, layout.voxel_size_um, layout.classes, layout.chunk, layout.shard))
-    return zarr.open_group(path, mode="a").create_array(
-        str(level),
-        shape=shape,
-        dtype=layout.dtype,
-        chunks=chunk,
-        shards=shard,
-        compressors=_codec(layout),
-        fill_value=0,
-        dimension_names=DIMENSIONS,
-    )
-
-
-def _codec(layout: Layout) -> BloscCodec:
-    # Measured on real volumes: byte shuffle for 16-bit grey, none for 8-bit, bit shuffle for labels.
-    if layout.classes is not None:
-        return BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle")
-    if layout.dtype.itemsize == 1:
-        return BloscCodec(cname="zstd", clevel=1, shuffle="noshuffle")
-    return BloscCodec(cname="zstd", clevel=5, shuffle="shuffle")
-
-
-def _fill_pyramid(arrays: list[zarr.Array[Any]], layout: Layout, limits: Limits) -> None:
-    halve = halve_grey if layout.classes is None else halve_labels
-    need = Need(bytes_per_voxel=16 * layout.dtype.itemsize + 24)  # per coarse voxel: 8 fine ones, a padded copy, sums
-    for fine, coarse in itertools.pairwise(arrays):
-        shape = coarse.shape
-        core = choose_core(shape, need, limits, coarse.shards)
-
-        def work(block: Block, fine: zarr.Array[Any] = fine, coarse: zarr.Array[Any] = coarse) -> None:
-            coarse[block.core] = halve(np.asarray(fine[_doubled(block.core, fine.shape)]))
-
-        for _ in map_blocks(work, cut(shape, core), limits.workers):
-            pass
-
-
-def _doubled(region: Region, shape: Shape) -> Region:
-    z, y, x = (slice(2 * part.start, min(2 * part.stop, size)) for part, size in zip(region, shape, strict=True))
-    return (z, y, x)
-
-
-def _open_array(path: Path, level: int) -> zarr.Array[Any]:
-    _use_fast_codecs()
-    try:
-        return zarr.open_array(path / str(level), mode="r", zarr_format=3)
-    except (OSError, ValueError, KeyError) as error:
-        raise BadInput(Fault(str(path), f"level {level}", "an OME-Zarr store", "make the store again")) from error
 
 
 def _read_classes(path: Path) -> Classes:

@@ -115,6 +115,8 @@ class Volume(ABC):
         dtype: Type of a voxel.
         voxel_size_um: Edge lengths of a voxel along (Z, Y, X) in micrometres; None where the file does not say.
         classes: Names of the label values; empty for grey volumes.
+        grain: The least that a read costs along (Z, Y, X): whole rows, strips, tiles or chunks. Regions made of whole
+            grains are read without waste; any may be asked for.
     """
 
     name: str
@@ -122,6 +124,7 @@ class Volume(ABC):
     dtype: np.dtype[Any]
     voxel_size_um: VoxelSize | None = None
     classes: Classes = Classes()
+    grain: Shape = (1, 1, 1)
 
     @abstractmethod
     def read(self, region: Region) -> NDArray[Any]:

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tomocell.reporting.content import Chart, Details, Figure, Key, Row, Section, number_table
+from tomocell.reporting import pictures
+from tomocell.reporting.content import (
+    Chart,
+    Details,
+    Figure,
+    Key,
+    Pane,
+    Row,
+    Section,
+    View,
+    Viewer,
+    number_table,
+)
 from tomocell.reporting.numbers import fixed, is_number
+from tomocell.reporting.steps import step_names
 from tomocell.reporting.svg import PALETTE, Line, draw
 from tomocell.reporting.timeaxis import time_axis
 
@@ -24,7 +37,10 @@ CHARTS = {
     "Rotation": ("°", {f"About {axis}": f"rotation_{axis}_deg" for axis in AXES}),
     "Translation": ("µm", {f"Along {axis}": f"translation_{axis}_um" for axis in AXES}),
     "Correlation with the reference": ("", {"Before": "correlation_before", "After": "correlation_after"}),
+    "Beside the rigid motion": ("voxels", {"Largest": "largest_residual_voxels", "Drift": "drift_voxels"}),
 }
+PICTURES = {"registration": "Before and after", "registration_residuals": "Deformation"}
+PICTURE_BYTES = 3_000_000
 
 
 def build(source: Source) -> list[Section]:
@@ -38,9 +54,25 @@ def build(source: Source) -> list[Section]:
     caption = "Rigid motion of each scan against the reference, merged from its sub-volumes"
     table = Details("Table of parameters", (number_table(caption, frame, keys),))
     drawn = tuple(_chart(title, frame, axis) for title in CHARTS if _has(title, frame)) if len(frame) > 1 else ()
-    blocks = (Row(drawn), table) if drawn else (table,)
-    lead = "Each scan is moved rigidly into the frame of the reference timestep, with sub-voxel shifts."
-    return [Section("registration", "Registration", blocks, lead, tuple(_figures(frame, source)))]
+    shown = _pictures(source)
+    blocks = (*((Row(drawn),) if drawn else ()), *((shown,) if shown else ()), table)
+    return [Section("registration", "Registration", blocks, _lead(records), tuple(_figures(frame, source)))]
+
+
+def _lead(records: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return what was done, and loudly which timesteps deform or did not register."""
+    sentences = ["Each scan is moved rigidly into the frame of the reference timestep, with sub-voxel shifts."]
+    corrected = sorted({str(record.get("correction") or "none") for record in records.values()} - {"none"})
+    if corrected:
+        sentences.append(f"A smooth correction was added ({', '.join(corrected)}).")
+    for key, value, sentence in (
+        ("deforms", True, "THE SAMPLE DEFORMS at {steps}: sub-volumes lie off the rigid motion (see Deformation)."),
+        ("registered", False, "DID NOT REGISTER, and is left out of the tables: {steps}."),
+    ):
+        steps = [step for step, record in records.items() if record.get(key) is value]
+        if steps:
+            sentences.append(sentence.format(steps=", ".join(steps)))
+    return " ".join(sentences)
 
 
 def parameters(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
@@ -56,10 +88,30 @@ def _row(record: Mapping[str, Any]) -> dict[str, Any]:
         for axis, value in zip(AXES, record.get(f"{name}_{unit}") or (), strict=False):
             row[f"{name}_{axis}_{unit}"] = value
     row |= {key: value for key, value in record.items() if is_number(value)}
+    chain = record.get("chain")
+    if isinstance(chain, dict) and is_number(chain.get("drift_voxels")):
+        row["drift_voxels"] = chain["drift_voxels"]
     entries = record.get("subvolumes")
     if isinstance(entries, list):
         row["subvolumes"] = len(entries)
     return row
+
+
+def _pictures(source: Source) -> Viewer | None:
+    """Return checkerboards, differences and residual displacements of each timestep, where they are there."""
+    paths = {
+        (name, step): source.folder / step / "maps" / f"{name}.png" for name in PICTURES for step in source.timesteps
+    }
+    there = {key: path for key, path in paths.items() if path.is_file()}
+    if not there:
+        return None
+    coded = pictures.fit(list(there.values()), pictures.recode, PICTURE_BYTES)
+    frames = {key: pictures.frame(code) for key, code in zip(there, coded, strict=True)}
+    views = tuple(
+        View(label, (Pane("", tuple(frames.get((name, step)) for step in source.timesteps)),))
+        for name, label in PICTURES.items()
+    )
+    return Viewer("registration-pictures", step_names(source), views)
 
 
 def _has(title: str, frame: pd.DataFrame) -> bool:

@@ -42,6 +42,8 @@ class FlatVolume(FileVolume):
         super().__init__(path, shape, place.dtype, voxel_size_um)
         check_bytes(place.path, place.offset, byte_count(shape, place.dtype))
         self._place = place
+        row = row_grain(shape[0 if place.reverse else 2], self.dtype.itemsize)
+        self.grain = (row, 1, 1) if place.reverse else (1, 1, row)
 
     def _load(self, region: Region) -> NDArray[Any]:
         if self._place.reverse:
@@ -86,6 +88,11 @@ def fill_plane(descriptor: int, start: int, width: int, window: tuple[slice, sli
         full = np.empty((out.shape[0], width), out.dtype)
         read_into(descriptor, full, position)
         out[...] = full[:, columns]
+
+
+def row_grain(width: int, itemsize: int) -> int:
+    """Return the voxels of a row that `fill_plane` reads at least: all of it, or a page of the kernel's."""
+    return PAGE_BYTES // itemsize if width * itemsize >= 2 * PAGE_BYTES else width
 
 
 def read_into(descriptor: int, out: NDArray[Any], position: int) -> None:

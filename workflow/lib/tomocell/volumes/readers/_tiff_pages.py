@@ -11,7 +11,7 @@ import numpy as np
 from tomocell.errors import BadInput, Fault
 from tomocell.volumes.readers._base import FileVolume, Lazy, extent
 from tomocell.volumes.readers._checks import reading
-from tomocell.volumes.readers._flat import fill_plane, opened, read_bytes
+from tomocell.volumes.readers._flat import fill_plane, opened, read_bytes, row_grain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,6 +42,9 @@ class PagesVolume(FileVolume):
         super().__init__(path, (len(planes), *pixels.shape), voxel_type(pixels, planes[0].label), voxel_size_um)
         self._planes = list(planes)
         packed = next((plane for plane in planes if plane.page.start is None), planes[0])
+        plain = packed.page.start is not None
+        segment = (1, row_grain(pixels.width, self.dtype.itemsize)) if plain else packed.page.packing.segment
+        self.grain = (1, *segment)
         self._decoder = Lazy(partial(_make_decoder, packed.path, packed.page.directory))
 
     def _load(self, region: Region) -> NDArray[Any]:

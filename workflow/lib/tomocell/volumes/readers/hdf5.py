@@ -48,7 +48,9 @@ def open_source(path: Path, dataset: str | None = None) -> Volume:
         shape = three_axes(found.shape, where)
         _check_written(path, found, where)
         _check_no_projections(found, where)
-        return Hdf5Volume(path, name, shape, dtype, _voxel_size(found))
+        volume = Hdf5Volume(path, name, shape, dtype, _voxel_size(found))
+        volume.grain = tuple(found.chunks[-AXIS_COUNT:]) if found.chunks else (1, 1, shape[2])
+        return volume
 
 
 class Hdf5Volume(FileVolume):

@@ -73,6 +73,7 @@ class _ScaledVolume(FileVolume):
             found = f"slope {slope}, intercept {intercept}"
             raise BadInput(Fault(self.name, found, "finite numbers", "correct the scaling in the header"))
         self._stored, self._slope, self._intercept = stored, slope, intercept
+        self.grain = stored.grain
 
     def _load(self, region: Region) -> NDArray[Any]:
         grey: NDArray[Any] = self._stored.read(region).astype(self.dtype)

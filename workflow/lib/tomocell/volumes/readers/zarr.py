@@ -73,6 +73,8 @@ class ZarrVolume(FileVolume):
         level = found.inside.rpartition("/")[2] or path.name
         size_um = _voxel_size(multiscale, level, self._places)
         super().__init__(path, shape, numeric(array.dtype, name), size_um, name)
+        z, y, x = (array.chunks[place] for place in self._places)
+        self.grain = (z, y, x)
         self.classes = _classes(found.attributes)
         self._array = Lazy(partial(_open_array, path, found.inside))
         self._folder = path / found.inside
@@ -82,7 +84,7 @@ class ZarrVolume(FileVolume):
         index: list[int | slice] = [0] * array.ndim
         for place, part in zip(self._places, region, strict=True):
             index[place] = part
-        _check_blosc(array, self._folder, index)
+        check_blosc(array, self._folder, index)
         block = np.asarray(array[tuple(index)])
         return block.transpose(np.argsort(np.argsort(self._places)))
 
@@ -93,7 +95,7 @@ def _open_array(path: Path, inside: str) -> Any:  # noqa: ANN401
     return zarr.open_array(path, path=inside, mode="r")
 
 
-def _check_blosc(array: Any, folder: Path, index: list[int | slice]) -> None:  # noqa: ANN401
+def check_blosc(array: Any, folder: Path, index: list[int | slice]) -> None:  # noqa: ANN401
     """Check that the Blosc chunks of a region are as long as they say.
 
     The decoder trusts the length in the chunk: of a chunk cut short that did not compress (noise does not) it makes
