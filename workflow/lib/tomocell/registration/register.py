@@ -11,7 +11,8 @@ import numpy as np
 from tomocell.errors import BadInput, Fault
 from tomocell.registration import transforms
 from tomocell.registration.determinacy import determinacy, texture_accord
-from tomocell.registration.engines import Fit, engine_of
+from tomocell.registration.engines import engine_of
+from tomocell.registration.fit import Fit
 from tomocell.registration.likeness import DECOYS, Likeness, compare, compare_decoys, nothing, significance
 from tomocell.registration.merge import Merged, Motion, merge
 from tomocell.registration.record import (
