@@ -22,12 +22,38 @@ if STUDY.registration:
     include: "workflow/rules/register.smk"
 
 
-# Labels come from a trained model or from a threshold.
-if STUDY.model:
+# Labels come from a trained model, a pixel classifier or a threshold; the first two learn from labels drawn by hand.
+if (STUDY.model and not STUDY.model.trained) or STUDY.classifier:
+
+    include: "workflow/rules/labels.smk"
+    include: "workflow/rules/annotate.smk"
+
+
+if STUDY.classifier:
+
+    include: "workflow/rules/classify.smk"
+
+
+# A model is trained here unless it was elsewhere.
+if STUDY.model and not STUDY.model.trained:
 
     include: "workflow/rules/label.smk"
     include: "workflow/rules/train.smk"
+
+
+if PRETRAINED and PRETRAINED.url:
+
+    include: "workflow/rules/weights.smk"
+
+
+if STUDY.model:
+
     include: "workflow/rules/infer.smk"
+
+
+if STUDY.label:
+
+    include: "workflow/rules/rounds.smk"
 
 
 if STUDY.threshold:

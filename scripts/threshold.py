@@ -17,6 +17,7 @@ with logged(snakemake.log[0]):
         classes.subset(tuple(snakemake.params.names)),
         ThresholdSettings.model_validate(snakemake.params.settings),
         Limits(snakemake.resources.mem_mb, snakemake.threads),
+        classified=store_path(Path(snakemake.input.classified)) if snakemake.input.classified else None,
         measured_porosity=snakemake.params.measured_porosity,
         digest=snakemake.params.digest,
     )

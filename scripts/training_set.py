@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tomocell.blocks import Limits
 from tomocell.joblog import logged
 from tomocell.models.settings import ModelSettings
 from tomocell.stages.training_set import assemble_training_set, write_training_set
@@ -13,5 +14,7 @@ with logged(snakemake.log[0]):
         snakemake.params.grey,
         ModelSettings.model_validate(snakemake.params.model),
         snakemake.params.ignore_value,
+        rest=snakemake.params.rest,
+        limits=Limits(snakemake.resources.mem_mb, snakemake.threads),
     )
     write_training_set(Path(snakemake.output.training_set), training_set)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from support.studies import HEADER, ROWS, model_section, threshold_study, write_study
+from support.studies import HEADER, ROWS, classifier_section, model_section, threshold_study, write_study
 from tomocell.errors import BadInput
 from tomocell.refinement.settings import RefineSettings
 from tomocell.settings.load import load_project
@@ -77,8 +77,47 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], tuple[str, ...]]] = 
     ),
     "porous neither": (lambda s: s["threshold"].update(porous="void"), ("threshold", "void", "pore or solid")),
     "even median": (lambda s: s["threshold"].update(median_voxels=4), ("median_voxels", "4", "odd")),
-    "both segmenters": (lambda s: s.update(model=model_section()), ("exactly one of 'threshold' and 'model'",)),
-    "no segmenter": (lambda s: s.pop("threshold"), ("exactly one of 'threshold' and 'model'",)),
+    "two segmenters": (lambda s: s.update(model=model_section()), ("exactly one of", "'threshold' and 'model'")),
+    "no segmenter": (lambda s: s.pop("threshold"), ("exactly one of 'threshold', 'classifier' and 'model'", "none")),
+    "classifier beside a threshold": (
+        lambda s: s.update(classifier=classifier_section()),
+        ("'classifier' and 'threshold.apart' together",),
+    ),
+    "classes apart without a classifier": (
+        lambda s: (s["classes"].append({"name": "wall", "value": 2}), s["threshold"].update(apart=["wall"])),
+        ("'classifier' and 'threshold.apart' together",),
+    ),
+    "class apart that is not classified": (
+        lambda s: (
+            s["classes"].append({"name": "wall", "value": 2}),
+            s["threshold"].update(apart=["wall"]),
+            s.update(classifier=classifier_section()),
+        ),
+        ("'threshold.apart' names wall", "classes of 'classifier'"),
+    ),
+    "misspelt class of the classifier": (
+        lambda s: (s.pop("threshold"), s.update(classifier=classifier_section() | {"classes": ["pore", "sold"]})),
+        ("sold", "pore, solid"),
+    ),
+    "class of the classifier twice": (
+        lambda s: (s.pop("threshold"), s.update(classifier=classifier_section() | {"classes": ["pore", "pore"]})),
+        ("'classes' names pore twice", "each once"),
+    ),
+    "scale too small": (
+        lambda s: (s.pop("threshold"), s.update(classifier=classifier_section() | {"sigmas_voxels": [2.0, 0.1]})),
+        ("classifier.sigmas_voxels.1", "0.1", "0.5"),
+    ),
+    "class twice between": (
+        lambda s: s["threshold"].update(between=["pore"]),
+        ("pore given twice in 'dark', 'between', 'bright'",),
+    ),
+    "one value for two thresholds": (
+        lambda s: (
+            s["classes"].append({"name": "wall", "value": 2}),
+            s["threshold"].update(between=["wall"], value=90),
+        ),
+        ("'value' 90 is one threshold", "'between' needs 2"),
+    ),
     "voxel size 0": (
         lambda s: s["scan"].update(voxel_size_um=[0, 1, 1]),
         ("scan.voxel_size_um.0", "found 0", "0.0005"),
@@ -158,11 +197,54 @@ def test_a_fault_of_the_study(
     require_words(told(path), str(path), *words)
 
 
+LABEL_FAULTS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "no rounds": ({"rounds": []}, ("label.rounds", "at least 1")),
+    "rest among those told apart": (
+        {"rounds": [{"problems": [{"name": "a", "of": ["pore"], "rest": "pore"}]}]},
+        ("'rest' pore is in 'of'",),
+    ),
+    "problem twice": (
+        {"rounds": [{"problems": [{"name": "a", "of": ["pore"], "rest": "solid"}] * 2}]},
+        ("problem a given twice",),
+    ),
+    "class that the model has not": (
+        {"rounds": [{"problems": [{"name": "a", "of": ["por"], "rest": "solid"}]}]},
+        ("'label.rounds' names por", "classes of the model"),
+    ),
+    "priority without a class": (
+        {"rounds": [{}], "priority": ["pore"]},
+        ("'label.priority' pore", "every class of the model once: pore, solid"),
+    ),
+    "unknown axis": ({"rounds": [{"axis": "w"}]}, ("label.rounds.0.axis", "'w'", "'z', 'y' or 'x'")),
+    "folder above": ({"rounds": [{}], "folder": "../mine"}, ("label.folder", "../mine", "without a part '..'")),
+}
+
+
+@pytest.mark.parametrize(("section", "words"), LABEL_FAULTS.values(), ids=LABEL_FAULTS.keys())
+def test_a_fault_of_the_rounds(tmp_path: Path, section: dict[str, Any], words: tuple[str, ...]) -> None:
+    study = threshold_study()
+    del study["threshold"]
+    path = write_study(tmp_path, study | {"model": model_section(), "label": section})
+    require_words(told(path), str(path), *words)
+
+
+def test_rounds_need_a_model(tmp_path: Path) -> None:
+    path = write_study(tmp_path, threshold_study() | {"label": {"rounds": [{}]}})
+    require_words(told(path), str(path), "'label' has rounds for a 'model'")
+
+
 MODEL_FAULTS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "rare class of no class": (
+        {"sampling": {"rare_classes": ["sold"]}},
+        ("'sampling.rare_classes' names sold", "classes of the model"),
+    ),
+    "empty range": ({"split": {"by": "block", "ranges": [[5, 5]]}}, ("'ranges' 5 to 5", "one past the last")),
+    "unknown split": ({"split": {"by": "plane"}}, ("model.split.by", "'plane'", "'timestep', 'block' or 'random'")),
+    "share of all": ({"split": {"share": 1}}, ("model.split.share", "found 1", "less than 1")),
     "misspelt class": ({"classes": ["pore", "sold"]}, ("sold", "pore, solid")),
     "unknown architecture": ({"architecture": "unet9"}, ("model", "unet9", "residual_unet")),
     "unknown network setting": ({"network": {"chanels": [4, 8]}}, ("model.network, chanels", "known")),
-    "one level": ({"network": {"channels": [4]}}, ("model.network", "two levels")),
+    "one level": ({"network": {"channels": [4]}}, ("model.network, channels", "at least 2 items")),
     "weight of no class": ({"train": {"class_weights": {"sold": 2}}}, ("model", "sold", "classes of the model")),
 }
 
@@ -175,6 +257,25 @@ def test_a_fault_of_the_model(tmp_path: Path, change: dict[str, Any], words: tup
     require_words(told(path), str(path), *words)
 
 
+@pytest.mark.parametrize("section", ["model", "classifier"])
+def test_what_learns_needs_labels(tmp_path: Path, section: str) -> None:
+    study = threshold_study()
+    del study["threshold"]
+    learner = {"model": model_section(), "classifier": classifier_section()}[section]
+    path = write_study(tmp_path, study | {section: learner}, (ROWS[1],))
+    require_words(told(path), str(tmp_path / "samples.tsv"), "no row with labels", "'labels'")
+
+
+def test_a_layer_found_by_a_classifier_and_the_rest_by_threshold(tmp_path: Path) -> None:
+    study = threshold_study() | {"classifier": classifier_section() | {"classes": ["pore", "solid", "layer"]}}
+    study["classes"].append({"name": "layer", "value": 2})
+    study["threshold"]["apart"] = ["layer"]
+    found = load_project(write_study(tmp_path, study)).study
+    assert found.segmenter == "threshold"
+    assert found.label_classes.names == ("pore", "solid", "layer")
+    assert found.drawn_classes.names == ("pore", "solid", "layer")
+
+
 def test_timesteps_that_judge_are_labelled(tmp_path: Path) -> None:
     study = threshold_study()
     del study["threshold"]
@@ -184,13 +285,6 @@ def test_timesteps_that_judge_are_labelled(tmp_path: Path) -> None:
     require_words(told(path), str(path), "model.train.validation", "['t9']", "cell/t0, cell/t1")
     judging["model"]["train"]["validation"] = ["t0", "cell/t1"]
     require_words(told(write_study(tmp_path, study | judging, rows)), "model.train.validation", "left to train on")
-
-
-def test_a_model_needs_labels(tmp_path: Path) -> None:
-    study = threshold_study()
-    del study["threshold"]
-    path = write_study(tmp_path, study | {"model": model_section()}, (ROWS[1],))
-    require_words(told(path), str(tmp_path / "samples.tsv"), "no row with labels", "'labels'")
 
 
 SHEETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from support.stores import make_store
-from support.studies import ROWS, threshold_study, write_scans, write_study
+from support.studies import ROWS, model_section, threshold_study, write_scans, write_study
 from tomocell.errors import BadInput
 from tomocell.settings.load import load_project
 from tomocell.settings.preflight import check_scans, was_converted_from
@@ -232,3 +232,53 @@ def test_the_voxel_size_is_compared_along_the_axes_of_the_result(tmp_path: Path)
     with pytest.raises(BadInput, match=r"ignore_file_voxel_size") as caught:
         check_scans(load_project(path), nowhere)
     assert "(4.0, 1.0, 1.0)" in str(caught.value)
+
+
+def model_study(**model: Any) -> dict[str, Any]:
+    section = model_section() | {"patch_voxels": [2, 4]} | model
+    section["infer"] = {"tile_voxels": section["patch_voxels"]}
+    section["architecture"] = "residual_unet" if len(section["patch_voxels"]) == 2 else "unet_3d"
+    study = threshold_study() | {"model": section}
+    del study["threshold"]
+    return study
+
+
+def faults_told(tmp_path: Path, study: dict[str, Any]) -> list[str]:
+    with pytest.raises(BadInput) as caught:
+        check_scans(load_project(write_study(tmp_path, study)), nowhere)
+    return [str(fault) for fault in caught.value.faults]
+
+
+def test_labels_of_another_voxel_size_are_told_before_the_first_job(tmp_path: Path) -> None:
+    write_scans(tmp_path)
+    voxels, metadata = np.zeros((2, 3, 4), np.uint8), {"axes": "ZYX", "unit": "um", "spacing": 2.0}
+    tifffile.imwrite(tmp_path / "t0.labels.tif", voxels, imagej=True, resolution=(0.5, 0.5), metadata=metadata)
+    told = faults_told(tmp_path, threshold_study())
+    assert len(told) == 1
+    for word in ("cell t0, labels: t0.labels.tif", "2.0", "(1.0, 1.0, 1.0) um, the voxel size of the volume"):
+        assert word in told[0]
+
+
+@pytest.mark.parametrize("patch", [[3, 4], [2, 5], [3, 3, 4]])
+def test_a_patch_larger_than_the_volume_is_told_before_the_first_job(tmp_path: Path, patch: list[int]) -> None:
+    write_scans(tmp_path)
+    check_scans(load_project(write_study(tmp_path, model_study())), nowhere)
+    mirrored = model_study(patch_voxels=patch, sampling={"mirror": True})
+    check_scans(load_project(write_study(tmp_path, mirrored)), nowhere)
+    told = faults_told(tmp_path, model_study(patch_voxels=patch))
+    assert len(told) == 1
+    assert "model.patch_voxels" in told[0]
+    assert "cell t0" in told[0]
+
+
+def test_wrong_corrections_are_told_before_the_first_job(tmp_path: Path) -> None:
+    write_scans(tmp_path)
+    for key, name, shape in (("t0", "y0001.tif", (2, 4)), ("t0", "y0002.tif", (2, 3)), ("t9", "y0001.tif", (2, 4))):
+        path = tmp_path / "mine" / "cell" / "round-1" / key / "corrected" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tifffile.imwrite(path, np.zeros(shape, np.uint8))
+    study = model_study() | {"label": {"folder": str(tmp_path / "mine"), "rounds": [{"axis": "y"}]}}
+    told = faults_told(tmp_path, study)
+    assert len(told) == 2
+    assert "y0002.tif" in told[0]
+    assert "cell t9" in told[1]

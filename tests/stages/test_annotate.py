@@ -10,8 +10,10 @@ import pytest
 from support.stores import CLASSES, LIMITS, SIZE, make_store
 from tomocell.blocks import runner
 from tomocell.errors import BadInput
+from tomocell.labelling.rounds import find_corrections
 from tomocell.labelling.settings import IGNORE, AnnotateSettings
 from tomocell.stages.annotate import annotate
+from tomocell.volumes.manifest import file_digest
 from tomocell.volumes.store import StoreVolume, open_store
 from tomocell.volumes.volume import whole
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from tomocell.labelling.rounds import Correction
 
 SHAPE = (6, 7, 8)
 
@@ -48,6 +52,10 @@ def test_labels_are_stored_with_what_each_plane_holds(tmp_path: Path, dtype: str
     assert store.manifest.notes == {
         "pixels": {"empty": 1, "solid": 4 * 8, "grain": 2 * 8},
         "planes": {"z": list(range(6)), "y": [3, 6], "x": list(range(8))},
+        "label_sets": [
+            {"round": 0, "by": "", "sha256": {"labels.npy": file_digest(tmp_path / "labels.npy")}}
+            | dict.fromkeys(["axis", "planes", "models", "changed"])
+        ],
     }
 
 
@@ -109,3 +117,100 @@ def test_an_empty_label_set_is_named(tmp_path: Path) -> None:
 def test_another_ignore_value(tmp_path: Path) -> None:
     labels = np.where(sparse() == IGNORE, 100, sparse())
     assert annotated(tmp_path, labels, ignore_value=100).manifest.notes["pixels"]["grain"] == 16
+
+
+def test_labels_of_another_voxel_size_are_named(tmp_path: Path) -> None:
+    import tifffile
+
+    make_store(tmp_path / "volume.ome.zarr", np.zeros(SHAPE, np.uint16))
+    path, store = tmp_path / "labels.tif", tmp_path / "annotations.ome.zarr"
+    metadata = {"axes": "ZYX", "unit": "um"}
+    arguments = (path, tmp_path / "volume.ome.zarr", store, CLASSES, AnnotateSettings(), LIMITS)
+    for factor in (1.0, 1.1):
+        resolution = (1 / SIZE[2], 1 / (factor * SIZE[1]))
+        tifffile.imwrite(path, sparse(), imagej=True, resolution=resolution, metadata=metadata | {"spacing": SIZE[0]})
+        if factor == 1.0:
+            annotate(*arguments)
+    with pytest.raises(BadInput, match=r"0\.55.*the voxel size of the volume"):
+        annotate(*arguments)
+
+
+def correction(folder: Path, number: int, name: str, labels: NDArray[np.uint8]) -> list[Correction]:
+    import tifffile
+
+    path = folder / "a" / "cell" / f"round-{number}" / "t0" / "corrected" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(path, labels)
+    return find_corrections(folder / "a")
+
+
+def overlaid(folder: Path, corrections: list[Correction], drawn: NDArray[np.uint8] | None) -> StoreVolume:
+    make_store(folder / "volume.ome.zarr", np.zeros(SHAPE, np.uint16), chunk=(2, 2, 2), shard=(2, 4, 4))
+    if drawn is not None:
+        np.save(folder / "labels.npy", drawn)
+    store = folder / "annotations.ome.zarr"
+    first = None if drawn is None else folder / "labels.npy"
+    annotate(first, folder / "volume.ome.zarr", store, CLASSES, AnnotateSettings(), LIMITS, corrections=corrections)
+    return open_store(store)
+
+
+@pytest.mark.parametrize("core", [SHAPE, (2, 3, 5)])
+def test_later_rounds_lie_over_earlier_ones_and_what_is_not_labelled_stays(
+    tmp_path: Path, core: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = np.full((6, 8), 7, np.uint8), np.full((7, 8), IGNORE, np.uint8)
+    other[2:5, 3] = 0
+    correction(tmp_path, 1, "y0002.tif", one)
+    found = correction(tmp_path, 2, "z0004.tif", other)
+    monkeypatch.setattr(runner, "choose_core", lambda *_: core)
+    expected = sparse()
+    expected[:, 2] = 7
+    expected[4, 2:5, 3] = 0
+    store = overlaid(tmp_path, found, sparse())
+    np.testing.assert_array_equal(store.read(whole(SHAPE)), expected)
+    first, second, third = store.manifest.notes["label_sets"]
+    assert (first["round"], second["round"], third["round"]) == (0, 1, 2)
+    assert (second["axis"], second["planes"], third["axis"], third["planes"]) == ("y", [2], "z", [4])
+    assert second["changed"] is None  # what had been predicted is not there
+    assert store.manifest.notes["pixels"]["grain"] == int((expected == 7).sum())
+
+
+def test_corrections_may_be_all_the_labels_there_are(tmp_path: Path) -> None:
+    plane = np.zeros((6, 8), np.uint8)
+    store = overlaid(tmp_path, correction(tmp_path, 1, "y0002.tif", plane), None)
+    assert store.manifest.notes["pixels"] == {"empty": 48, "solid": 0, "grain": 0}
+    assert store.manifest.notes["planes"]["y"] == [2]
+
+
+@pytest.mark.parametrize(
+    ("name", "plane", "words"),
+    [
+        ("y0002.tif", np.full((6, 8), 9, np.uint8), "label 9"),
+        ("y0002.tif", np.zeros((6, 7), np.uint8), r"\(1, 6, 7\).*\(1, 6, 8\)"),
+        ("x0008.tif", np.zeros((6, 7), np.uint8), "plane 8"),
+    ],
+)
+def test_a_wrong_correction_is_named_with_its_file(
+    tmp_path: Path, name: str, plane: NDArray[np.uint8], words: str
+) -> None:
+    with pytest.raises(BadInput, match=words) as caught:
+        overlaid(tmp_path, correction(tmp_path, 1, name, plane), sparse())
+    assert name in str(caught.value)
+    assert not (tmp_path / "annotations.ome.zarr").exists()
+
+
+def test_labels_may_come_as_zarr(tmp_path: Path) -> None:
+    import zarr
+
+    make_store(tmp_path / "volume.ome.zarr", np.zeros(SHAPE, np.uint16))
+    zarr.save_array(tmp_path / "drawn.zarr", sparse())
+    stores = (tmp_path / "volume.ome.zarr", tmp_path / "annotations.ome.zarr")
+    records = []
+    for value in (1, 1, 0):
+        annotate(tmp_path / "drawn.zarr", *stores, CLASSES, AnnotateSettings(), LIMITS)
+        store = open_store(stores[1])
+        np.testing.assert_array_equal(store.read(whole(SHAPE)), zarr.open_array(tmp_path / "drawn.zarr")[:])
+        records += store.manifest.notes["label_sets"]
+        zarr.open_array(tmp_path / "drawn.zarr")[0, 0, 0] = value
+    assert [list(record["sha256"]) for record in records] == [["drawn.zarr"]] * 3
+    assert records[1] == records[2] != records[0]  # the checksum follows what is drawn

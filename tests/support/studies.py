@@ -29,6 +29,10 @@ def model_section() -> dict[str, Any]:
     return {"name": "net", "classes": ["pore", "solid"], "network": {"channels": [4, 8]}}
 
 
+def classifier_section() -> dict[str, Any]:
+    return {"name": "strokes", "classes": ["pore", "solid"]}
+
+
 def write_study(folder: Path, study: dict[str, Any] | str, rows: tuple[str, ...] = ROWS, header: str = HEADER) -> Path:
     """Write the study and its sheet; return the study's path."""
     path = folder / "study.yaml"

@@ -1,6 +1,7 @@
 # Where the workflow meets the package: settings become types, rows become paths. No science here.
 import os
 import sys
+from dataclasses import astuple
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -17,11 +18,18 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from tomocell.errors import BadInput
+from tomocell.labelling.rounds import (
+    decided,
+    find_corrections,
+    learners,
+    open_round,
+    to_correct,
+)
 from tomocell.reporting import assets
 from tomocell.settings import discovery
 from tomocell.settings.digest import script_digest
 from tomocell.settings.load import load_project
-from tomocell.settings.preflight import check_scans
+from tomocell.settings.preflight import check_scans, pretrained_of
 from tomocell.settings.variables import check_variables
 from tomocell.training.modules import weights_digest
 
@@ -39,6 +47,7 @@ def or_stop(read, *arguments):
 PROJECT = or_stop(load_project, Path(config.get("study", DEFAULT_STUDY)))
 STUDY, SHEET, RESULTS = PROJECT.study, PROJECT.sheet, PROJECT.study.results
 STEP = f"{RESULTS}/{{series}}/{{timestep}}"
+PRETRAINED = pretrained_of(STUDY)
 ENVIRONMENT = "../../envs/tomocell.yaml"
 
 

@@ -1,42 +1,15 @@
-# Labels drawn by hand, and the training set that they make.
-
-
-rule annotate:
-    input:
-        annotations=lambda wildcards: SHEET.locate(sample(wildcards).labels),
-        grey=f"{STEP}/{STUDY.grey}.manifest.json",
-    output:
-        manifest=f"{STEP}/annotations.manifest.json",
-    log:
-        f"{RESULTS}/logs/annotate/{{series}}.{{timestep}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/annotate/{{series}}.{{timestep}}.tsv"
-    conda:
-        ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=minutes(per_gigavoxel=1),
-    params:
-        classes=[member.model_dump() for member in STUDY.classes],
-        names=STUDY.label_classes.names,
-        settings=STUDY.annotate.model_dump(mode="json"),
-        digest=digest_of(
-            "annotate", *plug_ins("tomocell.volumes.readers", "open_source")
-        ),
-    script:
-        "../../scripts/annotate.py"
+# The training sets that labels make: of the study's network, and of those of rounds of labelling.
 
 
 rule training_set:
     input:
         annotations=[
-            f"{RESULTS}/{row.series}/{row.timestep}/annotations.manifest.json"
-            for row in SHEET.labelled()
+            f"{RESULTS}/{series}/{timestep}/annotations.manifest.json"
+            for series, timestep in LABELLED
         ],
         grey=[
-            f"{RESULTS}/{row.series}/{row.timestep}/{STUDY.grey}.manifest.json"
-            for row in SHEET.labelled()
+            f"{RESULTS}/{series}/{timestep}/{STUDY.grey}.manifest.json"
+            for series, timestep in LABELLED
         ],
     output:
         training_set=f"{RESULTS}/models/{{model}}/training_set.json",
@@ -44,6 +17,8 @@ rule training_set:
         f"{RESULTS}/logs/training_set/{{model}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/training_set/{{model}}.tsv"
+    wildcard_constraints:
+        model="|".join(LEARNERS),
     conda:
         ENVIRONMENT
     threads: 1
@@ -51,9 +26,12 @@ rule training_set:
         mem_mb=2000,
         runtime=10,
     params:
-        timesteps=[row.key for row in SHEET.labelled()],
+        timesteps=LABELLED,
         grey=STUDY.grey,
-        model=STUDY.model.model_dump(mode="json", exclude={"infer"}),
+        model=lambda wildcards: LEARNERS[wildcards.model].model.model_dump(
+            mode="json", exclude={"infer"}
+        ),
+        rest=lambda wildcards: LEARNERS[wildcards.model].rest,
         ignore_value=STUDY.annotate.ignore_value,
         digest=digest_of("training_set"),
     script:

@@ -1,9 +1,10 @@
-# Two phases without a network.
+# Phases by threshold; what a classifier found first is put back.
 
 
 rule threshold:
     input:
         grey=f"{STEP}/{STUDY.grey}.manifest.json",
+        classified=f"{STEP}/classified.manifest.json" if STUDY.classifier else [],
     output:
         manifest=f"{STEP}/labels.manifest.json",
     log:

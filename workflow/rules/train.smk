@@ -4,6 +4,7 @@
 rule train:
     input:
         training_set=f"{RESULTS}/models/{{model}}/training_set.json",
+        pretrained=PRETRAINED.path if PRETRAINED else [],
     output:
         card=f"{RESULTS}/models/{{model}}/model.json",
         weights=f"{RESULTS}/models/{{model}}/model.safetensors",
@@ -12,6 +13,8 @@ rule train:
         f"{RESULTS}/logs/train/{{model}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train/{{model}}.tsv"
+    wildcard_constraints:
+        model="|".join(LEARNERS),
     conda:
         ENVIRONMENT
     threads: 2
@@ -24,9 +27,11 @@ rule train:
         cpus_per_task=lambda wildcards, threads: threads,
     params:
         study=PROJECT.path,
-        model=STUDY.model.model_dump(mode="json", exclude={"infer"}),
+        model=lambda wildcards: LEARNERS[wildcards.model].model.model_dump(
+            mode="json", exclude={"infer"}
+        ),
         digest=weights_digest(STUDY.model.architecture),
     shell:
         "python -m tomocell.training.launch --nodes {resources.nodes} --devices {resources.devices} "
         "--cpus {resources.cpus_per_task} --gres '{resources.gres}' "
-        "-- tomocell train {params.study:q} > {log:q} 2>&1"
+        "-- tomocell train {params.study:q} --name {wildcards.model} > {log:q} 2>&1"

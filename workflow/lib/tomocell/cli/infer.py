@@ -1,4 +1,4 @@
-"""Label a volume with a trained model."""
+"""Label a volume with a trained model or a pixel classifier."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("model", type=Path, metavar="MODEL_DIR", help="folder with model.json and model.safetensors")
+    parser.add_argument("model", type=Path, metavar="MODEL_DIR", help="folder with model.json or classifier.json")
     parser.add_argument("volume", type=Path, help="grey volume, any input format")
     _options.add_volume(parser)
     _options.add_settings(parser, InferSettings)
@@ -24,8 +24,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write ``labels.ome.zarr``."""
-    from tomocell.stages.infer import infer
+    from tomocell.stages.forest_file import CARD, load_forest
 
     volume = _options.open_volume(arguments.volume, arguments)
     settings = _options.read_settings(InferSettings, arguments.set)
+    if (arguments.model / CARD).is_file():
+        from tomocell.stages.classify import classify
+
+        own = load_forest(arguments.model)[1].settings
+        classify(volume, arguments.model, arguments.out / "labels.ome.zarr", own, _options.limits_of(arguments))
+        return
+    from tomocell.stages.infer import infer
+
     infer(volume, arguments.model, arguments.out / "labels.ome.zarr", settings, _options.limits_of(arguments))

@@ -23,7 +23,16 @@ REMEDY = {
 
 def faults_of(error: ValidationError, where: str, remedy: str) -> list[Fault]:
     """Return one fault for each error that pydantic found, each with its key."""
-    return [_fault(detail, where, remedy) for detail in error.errors()]
+    details = error.errors()
+    return [_fault(detail, where, remedy) for detail in details if not _follows(detail, details)]
+
+
+def _follows(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:
+    """Tell whether a list is too short only because what is wrong inside it was left out."""
+    loc = detail["loc"]
+    return detail["type"] == "too_short" and any(
+        len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in details
+    )
 
 
 def _fault(detail: ErrorDetails, where: str, remedy: str) -> Fault:

@@ -19,7 +19,7 @@ from tomocell.settings.plug_ins import (
 )
 from tomocell.settings.samples import Sample, SampleSheet
 from tomocell.settings.study import Study
-from tomocell.training.trainingset import split
+from tomocell.training.splits import split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,9 +65,13 @@ def load_project(path: Path) -> Project:
     samples = sheet.samples if sheet is not None else ()
     for name, settings in followers.items():
         faults.extend(faults_of_follower(name, settings, samples, measures, f"{path}, series"))
-    if study.model is not None:
+    if study.model is not None and not study.model.trained:
         _collect(faults, partial(settings_of_network, study.model, f"{path}, model"))
-    if study.model is not None and sheet is not None:
+    learns = study.classifier is not None or (study.model is not None and not study.model.trained)
+    if sheet is not None and learns and not sheet.labelled():
+        expected = "annotations to train on"
+        faults.append(Fault(str(sheet.path), "no row with labels", expected, "fill the column 'labels'"))
+    elif study.model is not None and not study.model.trained and sheet is not None:
         faults.extend(_label_faults(study.model, sheet, path))
     if faults or sheet is None:
         raise BadInput(*faults)
@@ -117,8 +121,6 @@ def _class_faults(study: Study, settings: Frozen | None, where: str) -> list[Fau
 
 def _label_faults(model: ModelSettings, sheet: SampleSheet, path: Path) -> list[Fault]:
     labelled = [sample.key for sample in sheet.labelled()]
-    if not labelled:
-        return [Fault(str(sheet.path), "no row with labels", "annotations to train on", "fill the column 'labels'")]
     faults: list[Fault] = []
     _collect(faults, partial(split, labelled, model))
     return [replace(fault, where=f"{path}, {fault.where}") for fault in faults]

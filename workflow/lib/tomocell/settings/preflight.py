@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tomocell.errors import BadInput, Fault
+from tomocell.labelling.checks import size_faults
+from tomocell.labelling.rounds import correction_faults, find_corrections, learners
+from tomocell.settings.plug_ins import settings_of_network
 from tomocell.volumes.manifest import Manifest, read_manifest, store_path
 from tomocell.volumes.readers import open_source
 from tomocell.volumes.source import (
@@ -21,6 +24,7 @@ from tomocell.volumes.source import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from tomocell.models._pretrained_settings import Pretrained
     from tomocell.settings.load import Project
     from tomocell.settings.samples import Sample
     from tomocell.settings.study import Study
@@ -30,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 def check_scans(project: Project, manifest_of: Callable[[Sample], Path]) -> None:
-    """Open the header of every scan and of every annotation.
+    """Open the header of every scan and of every annotation, and look for the weights that start a network.
 
     A scan that is gone is accepted where ``manifest_of(sample)``, the manifest of its conversion, names its path.
 
@@ -38,13 +42,35 @@ def check_scans(project: Project, manifest_of: Callable[[Sample], Path]) -> None
         BadInput: With every fault of every scan and annotation, told at once, each with its row.
     """
     faults: list[Fault] = []
+    label = project.study.label
+    corrections = find_corrections(Path(label.folder)) if label is not None else []
     for sample in project.sheet.samples:
         where = f"{project.sheet.path}, {sample.series} {sample.timestep}"
         found, shape = _scan(project, sample, manifest_of(sample), where)
+        segmented = _segmented_shape(project.study, shape)
         faults.extend(found)
-        faults.extend(_annotation_faults(project, sample, _segmented_shape(project.study, shape), where))
+        faults.extend(_annotation_faults(project, sample, segmented, where))
+        faults.extend(_patch_faults(project.study, sample, segmented, where))
+        if segmented is not None:
+            own = [one for one in corrections if (one.series, one.timestep) == sample.key]
+            faults.extend(fault for one in own for fault in correction_faults(one, segmented))
+    known = {sample.key for sample in project.sheet.samples}
+    strange = [one for one in corrections if (one.series, one.timestep) not in known]
+    expected = f"a timestep of {project.sheet.path}"
+    faults.extend(
+        Fault(str(one.path), f"{one.series} {one.timestep}", expected, "put it where it was exported")
+        for one in strange
+    )
+    faults.extend(_weights_faults(project))
     if faults:
         raise BadInput(*faults)
+
+
+def pretrained_of(study: Study) -> Pretrained | None:
+    """Return the file of weights that starts the study's network, if it is to be trained from one."""
+    if study.model is None or study.model.trained:
+        return None
+    return getattr(settings_of_network(study.model), "pretrained", None)
 
 
 def was_converted_from(manifest: Path, raw: Path) -> bool:
@@ -54,6 +80,14 @@ def was_converted_from(manifest: Path, raw: Path) -> bool:
     """
     found = _manifest(manifest)
     return found is not None and "raw" in found.notes and Path(str(found.notes["raw"])) == raw
+
+
+def _weights_faults(project: Project) -> list[Fault]:
+    pretrained = pretrained_of(project.study)
+    if pretrained is None or pretrained.url is not None or Path(pretrained.path).is_file():
+        return []
+    remedy = "put the file there, or give 'url' and 'sha256', so that it is fetched"
+    return [Fault(f"{project.path}, model.network.pretrained.path", pretrained.path, "a file of weights", remedy)]
 
 
 def _manifest(path: Path) -> Manifest | None:
@@ -104,11 +138,21 @@ def _annotation_faults(project: Project, sample: Sample, segmented: Shape | None
     if sample.labels is None:
         return []
     try:
-        shape = open_source(project.sheet.locate(sample.labels)).shape
+        labels = open_source(project.sheet.locate(sample.labels))
     except BadInput as error:
         return _in_row(error.faults, f"{where}, labels")
-    if segmented in (None, shape):
+    place = f"{where}, labels: {sample.labels}"
+    faults = size_faults(labels, project.voxel_size_um(sample), place)
+    if segmented not in (None, labels.shape):
+        expected = f"{segmented}, the shape of what is segmented"
+        remedy = "label the volume that is segmented, or correct the crop or the region of interest"
+        faults.append(Fault(place, labels.shape, expected, remedy))
+    return faults
+
+
+def _patch_faults(study: Study, sample: Sample, segmented: Shape | None, where: str) -> list[Fault]:
+    if study.model is None or sample.labels is None or segmented is None:
         return []
-    expected = f"{segmented}, the shape of what is segmented"
-    remedy = "label the volume that is segmented, or correct the crop or the region of interest"
-    return [Fault(f"{where}, labels: {sample.labels}", shape, expected, remedy)]
+    models = [learner.model for learner in learners(study.model, study.label).values()]
+    found = (model.patch_fault(segmented, f"{where}, across {model.plane_axis}") for model in models)
+    return [fault for fault in dict.fromkeys(found) if fault is not None]

@@ -11,7 +11,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from tomocell.labelling.settings import AnnotateSettings, ThresholdSettings
+from tomocell.labelling.round_settings import LabelSettings
+from tomocell.labelling.settings import AnnotateSettings, ClassifierSettings, ThresholdSettings
 from tomocell.models.settings import ModelSettings
 from tomocell.refinement.settings import RefineSettings
 from tomocell.registration.settings import RegisterSettings
@@ -60,7 +61,14 @@ class Study(Frozen):
         None, description="Into the frame of the reference timestep; leave out for single volumes."
     )
     annotate: AnnotateSettings = Field(AnnotateSettings(), description="Sparse labels drawn by hand.")
+    label: LabelSettings | None = Field(
+        None, description="Labels that grow round by round: predicted, corrected by a person, trained on again."
+    )
     threshold: ThresholdSettings | None = Field(None, description="Segment by threshold (instead of a model).")
+    classifier: ClassifierSettings | None = Field(
+        None,
+        description="Segment by a pixel classifier (instead of a model), or find what 'threshold.apart' names first.",
+    )
     model: ModelSettings | None = Field(None, description="Segment by a trained network (instead of a threshold).")
     refine: RefineSettings = Field(RefineSettings(), description="From labels to phases.")
     measure: dict[str, dict[str, Any]] = Field(description="Analyses of each timestep and their settings.")
@@ -77,8 +85,45 @@ class Study(Frozen):
 
     @model_validator(mode="after")
     def _one_segmenter(self) -> Self:
-        if (self.threshold is None) == (self.model is None):
-            msg = "expected exactly one of 'threshold' and 'model'; keep the one that segments this study"
+        ways = ("threshold", "classifier", "model")
+        given = [way for way in ways if getattr(self, way) is not None]
+        if given == ["threshold", "classifier"]:
+            return self
+        if len(given) != 1:
+            found = " and ".join(f"'{way}'" for way in given) or "none"
+            msg = f"expected exactly one of 'threshold', 'classifier' and 'model', found {found}; "
+            raise ValueError(msg + "keep the one that segments this study")
+        return self
+
+    @model_validator(mode="after")
+    def _apart_is_classified(self) -> Self:
+        apart = self.threshold.apart if self.threshold is not None else ()
+        if self.threshold is not None and (self.classifier is not None) != bool(apart):
+            msg = "expected 'classifier' and 'threshold.apart' together: the classes that the classifier finds first"
+            raise ValueError(msg)
+        unknown = sorted(set(apart) - set(self.classifier.classes if self.classifier is not None else ()))
+        if unknown:
+            msg = f"'threshold.apart' names {', '.join(unknown)}; expected classes of 'classifier'"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _rounds_of_the_model(self) -> Self:
+        if self.label is None:
+            return self
+        if self.model is None or self.model.trained:
+            msg = "'label' has rounds for a 'model' to learn from; expected one that is trained here, or no 'label'"
+            raise ValueError(msg)
+        if self.label.priority and sorted(self.label.priority) != sorted(self.model.classes):
+            known = ", ".join(self.model.classes)
+            msg = f"'label.priority' {', '.join(self.label.priority)}; expected every class of the model once: {known}"
+            raise ValueError(msg)
+        named = {
+            name for entry in self.label.rounds for problem in entry.problems for name in (*problem.of, problem.rest)
+        }
+        unknown = sorted(named - set(self.model.classes))
+        if unknown:
+            msg = f"'label.rounds' names {', '.join(unknown)}; expected classes of the model"
             raise ValueError(msg)
         return self
 
@@ -125,15 +170,25 @@ class Study(Frozen):
     def _classes_named(self) -> set[str]:
         named = self.refine.classes_named()
         if self.threshold is not None:
-            named |= {self.threshold.dark, self.threshold.bright}
+            named |= {*self.threshold.levels, *self.threshold.apart}
+        if self.classifier is not None:
+            named |= set(self.classifier.classes)
         if self.model is not None:
             named |= set(self.model.classes)
         return named
 
     @property
-    def segmenter(self) -> Literal["threshold", "model"]:
-        """Which of the two ways this study segments."""
-        return "model" if self.model is not None else "threshold"
+    def segmenter(self) -> Literal["threshold", "classifier", "model"]:
+        """Which of the three ways this study segments."""
+        if self.threshold is not None:
+            return "threshold"
+        return "model" if self.model is not None else "classifier"
+
+    @property
+    def drawn_classes(self) -> Classes:
+        """The classes that labels drawn by hand may hold: those of the model or classifier, if there is one."""
+        learner = self.model or self.classifier
+        return self.all_classes.subset(learner.classes if learner is not None else ())
 
     @property
     def grey(self) -> Literal["volume", "registered"]:
@@ -153,8 +208,9 @@ class Study(Frozen):
     @property
     def _label_names(self) -> tuple[str, ...]:
         if self.threshold is not None:
-            return (self.threshold.dark, self.threshold.bright)
-        return self.model.classes if self.model is not None else ()
+            return (*self.threshold.levels, *self.threshold.apart)
+        learner = self.model or self.classifier
+        return learner.classes if learner is not None else ()
 
     @property
     def phase_classes(self) -> Classes:

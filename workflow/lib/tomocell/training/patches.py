@@ -1,4 +1,4 @@
-"""Patches: drawn at random from labelled planes, the same ones again for the same seed, epoch and index."""
+"""Patches of planes: drawn at random from labelled planes, the same ones again for the same seed, epoch and index."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from tomocell.training.augment import augment
 from tomocell.volumes.planes import axis_number, read_plane
 from tomocell.volumes.store import open_store
 
@@ -23,49 +24,74 @@ if TYPE_CHECKING:
     from tomocell.volumes.volume import Classes
 
 IGNORED = -1
-CACHE_BYTES = 1 << 30  # 26 planes of 3896 x 1707 voxels with their labels
-FOREGROUND_SHARE = 0.5  # patches centred on a voxel of a class drawn at random, so that rare classes are seen
+CACHE_MB = 1024  # 26 planes of 3896 x 1707 voxels with their labels
 Sample = tuple[torch.Tensor, torch.Tensor]
+Pixels = tuple["NDArray[np.float32]", "NDArray[np.int16]"]
 
 
-class PlaneReader:
-    """Reads labelled planes from the stores, normalised, keeping the latest ones within a bound of memory."""
+class StoreReader:
+    """What reads of planes and of cubes share: stores opened once, grey values normalised, labels as class indices."""
 
     def __init__(self, results: Path, training_set: TrainingSet, classes: Classes) -> None:
         self._results = results
         self._set = training_set
-        self._axis = axis_number(training_set.plane_axis)
-        self._index = np.full(256, IGNORED, np.int16)
-        for position, member in enumerate(classes):
-            self._index[member.value] = position
-        self._index[training_set.ignore_value] = IGNORED
+        self._index = class_index(training_set, classes)
         self._stores: dict[str, StoreVolume] = {}
-        self._cache: OrderedDict[tuple[str, int], tuple[NDArray[np.float32], NDArray[np.int16]]] = OrderedDict()
 
-    def read(self, entry: Entry, plane: int) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
-        """Return grey values in standard deviations from the mean, and class indices (-1: not labelled)."""
-        key = (entry.grey, plane)
-        if key not in self._cache:
-            self._cache[key] = self._load(entry, plane)
-            while len(self._cache) > 1 and self._cached_bytes() > CACHE_BYTES:
-                self._cache.popitem(last=False)
-        self._cache.move_to_end(key)
-        return self._cache[key]
-
-    def _cached_bytes(self) -> int:
-        return sum(grey.nbytes + target.nbytes for grey, target in self._cache.values())
-
-    def _store(self, name: str) -> StoreVolume:
+    def store(self, name: str) -> StoreVolume:
+        """Return a store by its path in the results."""
         if name not in self._stores:
             self._stores[name] = open_store(self._results / name)
         return self._stores[name]
 
-    def _load(self, entry: Entry, plane: int) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
-        grey = read_plane(self._store(entry.grey), self._axis, plane).astype(np.float32)
-        labels = read_plane(self._store(entry.annotations), self._axis, plane)
-        grey -= np.float32(self._set.grey_mean)
-        grey /= np.float32(self._set.grey_sd)
-        return grey, self._index[labels]
+    def normalised(self, grey: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Return grey values in standard deviations from the mean."""
+        scaled = grey.astype(np.float32)
+        scaled -= np.float32(self._set.grey_mean)
+        scaled /= np.float32(self._set.grey_sd)
+        return scaled
+
+
+class PlaneReader(StoreReader):
+    """Reads labelled planes from the stores, normalised, keeping the latest ones within a bound of memory.
+
+    With ``planes`` above 1, grey values of as many neighbouring planes come with each labelled one, the labelled one in
+    the middle; beyond a face of the volume its last plane is repeated.
+    """
+
+    def __init__(
+        self, results: Path, training_set: TrainingSet, classes: Classes, planes: int = 1, cache_mb: int = CACHE_MB
+    ) -> None:
+        super().__init__(results, training_set, classes)
+        self._reach = planes // 2
+        self._axis = axis_number(training_set.plane_axis)
+        self._most_bytes = cache_mb << 20
+        self._cache: OrderedDict[tuple[str, str, int], Pixels] = OrderedDict()
+
+    def read(self, entry: Entry, plane: int) -> Pixels:
+        """Return grey values in standard deviations from the mean, and class indices (-1: not labelled).
+
+        Shapes (planes, rows, columns) and (rows, columns).
+        """
+        key = (entry.grey, entry.part, plane)
+        if key not in self._cache:
+            self._cache[key] = self._load(entry, plane)
+            while len(self._cache) > 1 and self.cached_bytes() > self._most_bytes:
+                self._cache.popitem(last=False)
+        self._cache.move_to_end(key)
+        return self._cache[key]
+
+    def cached_bytes(self) -> int:
+        """Return what the planes kept take."""
+        return sum(grey.nbytes + target.nbytes for grey, target in self._cache.values())
+
+    def _load(self, entry: Entry, plane: int) -> Pixels:
+        store = self.store(entry.grey)
+        last = store.shape[self._axis] - 1
+        wanted = [min(max(index, 0), last) for index in range(plane - self._reach, plane + self._reach + 1)]
+        grey = np.stack([read_plane(store, self._axis, index) for index in wanted])
+        labels = entry.labels(self.store(entry.annotations), self._set.ignore_value)
+        return self.normalised(grey), self._index[read_plane(labels, self._axis, plane)]
 
 
 class RandomPatches(Dataset[Sample]):
@@ -76,6 +102,12 @@ class RandomPatches(Dataset[Sample]):
         self._model = model
         self._epoch = epoch
         planes = [(entry, plane) for entry in entries for plane in entry.planes]
+        self._rare = {
+            index: places
+            for index, name in enumerate(model.classes)
+            if name in model.sampling.rare_classes
+            and (places := [(entry, plane) for entry in entries for plane in entry.planes_of.get(name, ())])
+        }
         order = np.random.default_rng((model.train.seed, epoch)).permutation(
             len(planes) * model.train.patches_per_plane
         )
@@ -86,83 +118,85 @@ class RandomPatches(Dataset[Sample]):
 
     def __getitem__(self, index: int) -> Sample:
         random = np.random.default_rng((self._model.train.seed, self._epoch, index))
-        grey, target = self._reader.read(*self._planes[index])
-        grey, target = _crop(grey, target, self._model.patch_voxels, random)
-        grey, target = _augment(grey, target, self._model, random)
-        return torch.from_numpy(grey[None]), torch.from_numpy(target.astype(np.int64))
+        grey, target = self._crop(self._planes[index], random)
+        grey, target = augment(grey, target, self._model.train, random)
+        return torch.from_numpy(grey), torch.from_numpy(target.astype(np.int64))
+
+    def _crop(self, place: tuple[Entry, int], random: np.random.Generator) -> Pixels:
+        patch = self._model.patch_voxels
+        on_foreground = random.random() < self._model.sampling.foreground_share
+        wanted = int(random.choice(list(self._rare))) if on_foreground and self._rare else None
+        if wanted is not None:
+            place = self._rare[wanted][int(random.integers(len(self._rare[wanted])))]
+        grey, target = pad(*self._reader.read(*place), patch)
+        start = [int(random.integers(size - edge + 1)) for size, edge in zip(target.shape, patch, strict=True)]
+        if on_foreground:
+            start = start_around(_pixel_of(target, wanted, random), target.shape, patch)
+        return cut_out(grey, target, start, patch)
 
 
 class WholePlanes(Dataset[Sample]):
     """The planes that judge, each cut to patches side by side, so that every labelled pixel is seen once."""
 
-    def __init__(self, reader: PlaneReader, entries: tuple[Entry, ...], patch: tuple[int, int]) -> None:
+    def __init__(self, reader: PlaneReader, entries: tuple[Entry, ...], patch: tuple[int, ...]) -> None:
         self._reader = reader
         self._patch = patch
         self._windows = [
             (entry, plane, corner)
             for entry in entries
             for plane in entry.planes
-            for corner in _corners(reader.read(entry, plane)[0].shape, patch)
+            for corner in _corners(reader.read(entry, plane)[1].shape, patch)
         ]
 
     def __len__(self) -> int:
         return len(self._windows)
 
     def __getitem__(self, index: int) -> Sample:
-        entry, plane, (row, column) = self._windows[index]
-        grey, target = self._reader.read(entry, plane)
-        window = (slice(row, row + self._patch[0]), slice(column, column + self._patch[1]))
-        grey, target = _pad(grey[window], target[window], self._patch)
-        return torch.from_numpy(grey[None].copy()), torch.from_numpy(target.astype(np.int64))
+        entry, plane, corner = self._windows[index]
+        grey, target = pad(*cut_out(*self._reader.read(entry, plane), corner, self._patch), self._patch)
+        return torch.from_numpy(np.array(grey)), torch.from_numpy(target.astype(np.int64))
 
 
-def _corners(shape: tuple[int, ...], patch: tuple[int, int]) -> list[tuple[int, int]]:
-    return [(row, column) for row in range(0, shape[0], patch[0]) for column in range(0, shape[1], patch[1])]
+def class_index(training_set: TrainingSet, classes: Classes) -> NDArray[np.int16]:
+    """Return the class index of each label value, shape (256,); -1 where it is not labelled or of no class."""
+    rest = IGNORED if training_set.rest is None else classes.names.index(training_set.rest)
+    index = np.full(256, rest, np.int16)
+    for position, member in enumerate(classes):
+        index[member.value] = position
+    index[training_set.ignore_value] = IGNORED
+    return index
 
 
-def _crop(
-    grey: NDArray[np.float32], target: NDArray[np.int16], patch: tuple[int, int], random: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
-    grey, target = _pad(grey, target, patch)
-    start = [int(random.integers(size - edge + 1)) for size, edge in zip(grey.shape, patch, strict=True)]
-    if random.random() < FOREGROUND_SHARE:
-        start = _start_around(_voxel_of_some_class(target, random), grey.shape, patch)
-    window = tuple(slice(first, first + edge) for first, edge in zip(start, patch, strict=True))
-    return grey[window], target[window]
-
-
-def _voxel_of_some_class(target: NDArray[np.int16], random: np.random.Generator) -> tuple[int, int]:
-    present = np.unique(target[target != IGNORED])
-    if not present.size:
-        return target.shape[0] // 2, target.shape[1] // 2
-    places = np.flatnonzero(target == random.choice(present))
-    row, column = np.unravel_index(int(random.choice(places)), target.shape)
-    return int(row), int(column)
-
-
-def _start_around(centre: tuple[int, int], shape: tuple[int, ...], patch: tuple[int, int]) -> list[int]:
+def start_around(centre: tuple[int, ...], shape: tuple[int, ...], patch: tuple[int, ...]) -> list[int]:
+    """Return the first voxel of the patch about ``centre``, moved into ``shape``."""
     return [
         min(max(middle - edge // 2, 0), size - edge) for middle, size, edge in zip(centre, shape, patch, strict=True)
     ]
 
 
-def _pad(
-    grey: NDArray[np.float32], target: NDArray[np.int16], patch: tuple[int, int]
-) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
-    """Mirror a plane smaller than the patch up to it; mirrored voxels are not labelled."""
-    margin = [(0, max(edge - size, 0)) for size, edge in zip(grey.shape, patch, strict=True)]
+def cut_out(grey: NDArray[np.float32], target: NDArray[np.int16], start: list[int], patch: tuple[int, ...]) -> Pixels:
+    """Return the window of ``patch`` voxels at ``start`` that lies inside; grey values have their planes before it."""
+    window = tuple(slice(first, first + edge) for first, edge in zip(start, patch, strict=True))
+    return grey[:, *window], target[window]
+
+
+def pad(grey: NDArray[np.float32], target: NDArray[np.int16], patch: tuple[int, ...]) -> Pixels:
+    """Mirror what is smaller than the patch up to it; mirrored voxels are not labelled."""
+    margin = [(0, max(edge - size, 0)) for size, edge in zip(target.shape, patch, strict=True)]
     if not any(after for _, after in margin):
         return grey, target
-    return np.pad(grey, margin, mode="symmetric"), np.pad(target, margin, constant_values=IGNORED)
+    return np.pad(grey, [(0, 0), *margin], mode="symmetric"), np.pad(target, margin, constant_values=IGNORED)
 
 
-def _augment(
-    grey: NDArray[np.float32], target: NDArray[np.int16], model: ModelSettings, random: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.int16]]:
-    if model.train.flips:
-        for axis in (0, 1):
-            if random.random() < 0.5:  # noqa: PLR2004
-                grey, target = np.flip(grey, axis), np.flip(target, axis)
-    gain, offset = model.train.grey_jitter * random.standard_normal(2)
-    shifted = grey * np.float32(1 + gain) + np.float32(offset)
-    return np.ascontiguousarray(shifted, dtype=np.float32), np.ascontiguousarray(target)
+def _corners(shape: tuple[int, ...], patch: tuple[int, ...]) -> list[list[int]]:
+    return [[row, column] for row in range(0, shape[0], patch[0]) for column in range(0, shape[1], patch[1])]
+
+
+def _pixel_of(target: NDArray[np.int16], wanted: int | None, random: np.random.Generator) -> tuple[int, int]:
+    """Return a pixel of the class wanted, or of a class drawn from those that are there."""
+    present = np.unique(target[target != IGNORED])
+    if not present.size:
+        return target.shape[0] // 2, target.shape[1] // 2
+    member = wanted if wanted is not None and wanted in present else random.choice(present)
+    row, column = np.unravel_index(int(random.choice(np.flatnonzero(target == member))), target.shape)
+    return int(row), int(column)
