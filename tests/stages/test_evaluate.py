@@ -9,8 +9,9 @@ import pytest
 from sklearn import metrics
 
 from support.stores import CLASSES, LIMITS, SIZE
-from tomocell.blocks import Limits, runner
+from tomocell.blocks import Limits
 from tomocell.errors import BadInput
+from tomocell.evaluation import counts, surfaces
 from tomocell.stages.evaluate import evaluate
 from tomocell.training.metrics import metrics_of
 from tomocell.volumes.tables import read_json
@@ -95,8 +96,9 @@ def test_one_name_means_one_value(tmp_path: Path) -> None:
 def test_the_outcome_does_not_depend_on_blocks(tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
     labels, truth = volumes()
     once = record(tmp_path, labels, truth)
-    monkeypatch.setattr(runner, "choose_core", lambda *_: (2, 5, 3))
-    sides = [ArrayVolume(voxels, SIZE, CLASSES) for voxels in (labels, truth)]
+    for module in (counts, surfaces):
+        monkeypatch.setattr(module, "choose_core", lambda *_: (2, 5, 3))
+    sides = [ArrayVolume(voxels, SIZE, CLASSES, name) for voxels, name in ((labels, "labels"), (truth, "truth"))]
     evaluate(sides[0], sides[1], tmp_path / "evaluation.json", 255, Limits(2048, workers))
     assert read_json(tmp_path / "evaluation.json") == once
 
