@@ -12,6 +12,7 @@ rule report:
             over_series(f"{STEP}/registration.json") if STUDY.registration else []
         ),
         model=f"{RESULTS}/models/{STUDY.model.name}/model.json" if STUDY.model else [],
+        evaluations=evaluation_table,
         truth=PROJECT.path.parent / STUDY.report.truth if STUDY.report.truth else [],
     output:
         page=report(

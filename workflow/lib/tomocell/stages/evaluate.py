@@ -13,6 +13,7 @@ from tomocell.evaluation.pair import pair_of
 from tomocell.evaluation.physical import physical_errors, tortuosity_errors
 from tomocell.evaluation.settings import EvaluateSettings
 from tomocell.evaluation.surfaces import reach_of, surface_distances, surface_metrics
+from tomocell.volumes.readers import open_source
 from tomocell.volumes.tables import write_json
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tomocell.blocks import Limits
     from tomocell.evaluation.counts import Counts
     from tomocell.evaluation.pair import Pair
-    from tomocell.volumes.volume import Volume
+    from tomocell.volumes.volume import Classes, Volume
 
 log = logging.getLogger(__name__)
 NO_SIZE = "no voxel size: neither volume tells one"
@@ -71,6 +72,13 @@ def evaluate(
     record["provenance"] = _provenance(labels, truth, ignore_value, how)
     write_json(out, record)
     log.info("%s against %s: accuracy %s over %s voxels", labels.name, truth.name, record["accuracy"], record["pixels"])
+
+
+def open_truth(path: Path, classes: Classes) -> Volume:
+    """Open a file of true labels, whose values are those of ``classes``."""
+    truth = open_source(path)
+    truth.classes = classes
+    return truth
 
 
 def voxel_record(counts: Counts, names: tuple[str, ...], settings: EvaluateSettings) -> dict[str, Any]:
