@@ -6,6 +6,8 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tomocell.errors import BadInput, Fault
 from tomocell.evaluation.pair import part_faults
 from tomocell.labelling.checks import size_faults
@@ -148,6 +150,9 @@ def _truth_faults(project: Project, sample: Sample, segmented: Shape | None, whe
         return []
     remedy = "give the truth of the volume that is segmented: its crop, turn or region of interest"
     faults = _grid_faults(project, sample, ("truth", sample.truth, remedy), segmented, where)
+    if not faults and (dtype := open_source(project.sheet.locate(sample.truth)).dtype) != np.uint8:
+        place = f"{where}, truth: {sample.truth}"
+        faults.append(Fault(place, str(dtype), "labels as uint8", "convert them to 8 bit, values unchanged"))
     if segmented is not None:
         faults.extend(_in_row(part_faults(segmented, project.study.evaluate, "what is segmented"), where))
     return faults
