@@ -55,6 +55,7 @@ def test_a_model_too_sure_of_itself() -> None:
     assert (last["low"], last["high"], last["voxels"]) == (0.9, 1.0, 800)
     assert (last["confidence"], last["accuracy"]) == (1.0, 0.75)
     assert told["reliability"][0]["confidence"] is None
+    assert told["reliability"][6]["voxels"] == 200  # 0.6 opens its bin
 
 
 def test_nothing_judged() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,6 +18,7 @@ from tomocell.evaluation.metrics import voxel_metrics
 from tomocell.evaluation.pair import pair_of
 from tomocell.evaluation.physical import physical_errors
 from tomocell.evaluation.settings import EvaluateSettings
+from tomocell.objects.crofton import KINDS
 from tomocell.volumes.volume import ArrayVolume, Classes, VoxelClass
 
 
@@ -114,6 +117,22 @@ def test_the_surface_of_balls() -> None:
     area = solid["true_surface_per_um"] * 36**3  # type: ignore[operator]
     assert area == pytest.approx(4 * np.pi * 12**2, rel=0.01)
     assert solid["surface_error_percent"] == pytest.approx(100 * (10**2 / 12**2 - 1), abs=1)
+
+
+def test_crossings_are_those_of_numpy() -> None:
+    labels, truth = random_pair()
+    known = truth != 255
+    found = counted(labels, truth).crossings
+    expected = np.zeros_like(found)
+    steps = [step for step in itertools.product((-1, 0, 1), repeat=3) if step > (0, 0, 0)]
+    for (side, voxels), step in itertools.product(enumerate((truth, labels)), steps):
+        near = tuple(slice(max(-way, 0), size - max(way, 0)) for way, size in zip(step, truth.shape, strict=True))
+        far = tuple(slice(max(way, 0), size - max(-way, 0)) for way, size in zip(step, truth.shape, strict=True))
+        for code, value in enumerate(VALUES):
+            one_of_two = (voxels[near] == value) ^ (voxels[far] == value)
+            kind = KINDS.index((abs(step[0]), abs(step[1]), abs(step[2])))
+            expected[side, code, kind] += (one_of_two & known[near] & known[far]).sum()
+    assert np.array_equal(found, expected)
 
 
 def test_what_is_left_out_makes_no_surface() -> None:

@@ -75,8 +75,8 @@ def draw_matrix(title: str, names: Sequence[str], counts: Sequence[Sequence[int]
                 f"{names[row]} taken for {names[column]}: {count} voxels" if row != column else f"{count} voxels right"
             )
             parts.extend(_cell(place, share, told, right=row == column))
-    shown = max(width, WIDTH * 0.6)
-    return opening.format(shown, height, title) + Markup("").join(parts) + Markup("</svg>")
+    # At least as wide as bars are: text beside text of one size.
+    return opening.format(max(width, WIDTH), height, title) + Markup("").join(parts) + Markup("</svg>")
 
 
 def _cell(place: tuple[float, float], share: float | None, told: str, *, right: bool) -> Iterator[Markup]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PLACE = 65
 RECORD = "evaluation"
 PERCENT = 100.0
-OF_VOXELS = {"precision": "Precision", "recall": "Recall", "f1": "F1", "iou": "IoU", "dice": "Dice"}
+OF_VOXELS = {"precision": "Precision", "recall": "Recall", "iou": "IoU", "dice": "Dice (F1)"}
 PHYSICAL = {
     "share_error_points": "Share (points)",
     "volume_error_um3": "Volume (µm³)",
