@@ -1,20 +1,6 @@
 # Labels held against the truth, where the sheet names one.
 
 
-def evaluations(wildcards):
-    """Return the evaluations of a series: of each timestep that has a truth."""
-    return [
-        f"{RESULTS}/{row.series}/{row.timestep}/evaluation.json"
-        for row in SHEET.judged(wildcards.series)
-    ]
-
-
-def evaluation_table(wildcards):
-    """Return the table of a series' evaluations, if it has any."""
-    table = f"{RESULTS}/{wildcards.series}/evaluation.csv"
-    return table if SHEET.judged(wildcards.series) else []
-
-
 rule evaluate:
     input:
         labels=f"{STEP}/{STUDY.evaluate.of}.manifest.json",
@@ -52,7 +38,10 @@ rule evaluate:
 
 rule evaluations:
     input:
-        evaluations,
+        lambda wildcards: [
+            f"{STEP}/evaluation.json".format(series=row.series, timestep=row.timestep)
+            for row in SHEET.judged(wildcards.series)
+        ],
     output:
         table=f"{RESULTS}/{{series}}/evaluation.csv",
     log:
