@@ -109,9 +109,27 @@ def test_what_cannot_be_compared_is_named(tmp_path: Path) -> None:
         "the shape of truth": (labels[1:], truth, CLASSES),
         "labels as uint8": (labels.astype(float), truth, CLASSES),
         "no classes": (labels, truth, Classes()),
+        "255 everywhere": (labels, np.full_like(truth, 255), CLASSES),
         r"values \[7\]": (labels, truth, CLASSES.subset(("empty", "solid"))),
     }
     for words, (one, other, classes) in faults.items():
         with pytest.raises(BadInput, match=words):
             record(tmp_path, one, other, classes)
     assert not list(tmp_path.iterdir())
+
+
+def test_why_something_is_null_is_told(tmp_path: Path) -> None:
+    labels, truth = volumes()
+    truth[truth == 7] = 1
+    found = record(tmp_path, labels, truth)
+    assert found["classes"]["grain"]["recall"] is None
+    told = {entry["of"]: entry["reason"] for entry in found["reasons"]}
+    assert told["classes.grain: recall"] == "no voxel of grain in truth"
+    assert told["surface.classes.grain: hd95_um"] == "no surface in truth"
+    assert told["tortuosity"] == "voxels are left out"
+    sides = [ArrayVolume(voxels, None, CLASSES) for voxels in (labels, truth)]
+    evaluate(sides[0], sides[1], tmp_path / "evaluation.json", 255, LIMITS)
+    unsized = read_json(tmp_path / "evaluation.json")
+    assert unsized["surface"] is unsized["physical"] is None
+    assert any("no voxel size" in entry["reason"] for entry in unsized["reasons"])
+    assert unsized["accuracy"] == found["accuracy"]

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tomocell.errors import BadInput, Fault
 from tomocell.evaluation.calibration import calibration, count_confidences, probabilities_of
 from tomocell.evaluation.counts import count
 from tomocell.evaluation.metrics import intervals, voxel_metrics
@@ -56,12 +57,15 @@ def evaluate(
     ``tortuosity``, ``calibration``, ``reasons`` (why something is null), ``provenance``.
 
     Raises:
-        BadInput: If the volumes cannot be compared, or values occur that no class has.
+        BadInput: If the volumes cannot be compared, values occur that no class has, or every voxel is left out.
     """
     how = how or How()
     pair = pair_of(labels, truth, ignore_value, how.settings)
     given = probabilities_of(pair, how.probabilities, truth, how.settings) if how.probabilities else []
     counts = count(pair, how.settings.bootstrap_edge_voxels, limits)
+    if not counts.confusion.any():
+        remedy = "label some of the part that is judged, or give another ignore value"
+        raise BadInput(Fault(truth.name, f"{ignore_value} everywhere", "voxels whose true class is known", remedy))
     record = {"name": how.name or labels.name} | voxel_record(counts, pair.classes.names, how.settings)
     record |= _sized(pair, counts, record["reasons"], limits, how.settings)
     record["calibration"] = None
