@@ -64,6 +64,7 @@ if STUDY.threshold:
 include: "workflow/rules/refine.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/series.smk"
+include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -50,6 +50,14 @@ def test_a_study_with_a_model_loads(tmp_path: Path) -> None:
 
 FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], tuple[str, ...]]] = {
     "mirror image": (lambda s: s.update(convert={"axes": "x y z"}), ("convert", "x y z", "mirror", "allow_mirror")),
+    "background that is not judged": (
+        lambda s: s.update(evaluate={"background": "void"}),
+        ("void", "pore", "solid"),
+    ),
+    "tolerance beyond the cap": (
+        lambda s: s.update(evaluate={"surface_tolerance_um": 3.0, "surface_cap_um": 2.0}),
+        ("evaluate", "surface_tolerance_um", "at most"),
+    ),
     "axis twice": (lambda s: s.update(convert={"axes": "z y y"}), ("convert.axes", "z y y", "each once")),
     "window without a type": (
         lambda s: s.update(convert={"window_grey": [0, 9]}),

@@ -282,3 +282,51 @@ def test_the_voxel_size_is_compared_along_the_axes_of_the_result(tmp_path: Path)
     with pytest.raises(BadInput, match=r"ignore_file_voxel_size") as caught:
         check_scans(load_project(path), nowhere)
     assert "(4.0, 1.0, 1.0)" in str(caught.value)
+
+
+JUDGED = "series\ttimestep\tpath\ttruth"
+
+
+def judged(folder: Path, study: dict[str, Any], truth: str = "truth.tif") -> list[str]:
+    write_scans(folder)
+    path = write_study(folder, study, (f"cell\tt0\tt0.tif\t{truth}",), JUDGED)
+    try:
+        check_scans(load_project(path), nowhere)
+    except BadInput as error:
+        return [str(fault) for fault in error.faults]
+    return []
+
+
+@pytest.mark.parametrize(("change", "shape"), GRIDS.values(), ids=GRIDS.keys())
+def test_a_truth_has_the_shape_of_what_is_segmented(
+    tmp_path: Path, change: dict[str, Any], shape: tuple[int, int, int] | None
+) -> None:
+    tifffile.imwrite(tmp_path / "truth.tif", np.zeros(shape or (5, 5, 5), np.uint8), photometric="minisblack")
+    assert judged(tmp_path, threshold_study() | change) == []
+    tifffile.imwrite(tmp_path / "truth.tif", np.zeros((5, 5, 6), np.uint8), photometric="minisblack")
+    told = judged(tmp_path, threshold_study() | change)
+    assert len(told) == (1 if shape else 0)
+    assert all("cell t0, truth: truth.tif" in text and "(5, 5, 6)" in text and str(shape) in text for text in told)
+
+
+def test_a_truth_of_another_voxel_size_type_or_place_is_told_before_the_first_job(tmp_path: Path) -> None:
+    voxels, metadata = np.zeros((2, 3, 4), np.uint8), {"axes": "ZYX", "unit": "um", "spacing": 2.0}
+    tifffile.imwrite(tmp_path / "truth.tif", voxels, imagej=True, resolution=(0.5, 0.5), metadata=metadata)
+    (told,) = judged(tmp_path, threshold_study())
+    assert "truth.tif" in told
+    assert "2.0" in told
+    (told,) = judged(tmp_path, threshold_study(), "nowhere.tif")
+    assert "cell t0, truth" in told
+    tifffile.imwrite(tmp_path / "truth.tif", voxels.astype(np.uint16), photometric="minisblack")
+    (told,) = judged(tmp_path, threshold_study())
+    assert "uint16" in told
+
+
+def test_the_part_that_is_judged_lies_inside(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "truth.tif", np.zeros((2, 3, 4), np.uint8), photometric="minisblack")
+    part = {"evaluate": {"crop_start_voxels": [1, 0, 0], "crop_size_voxels": [1, 3, 4]}}
+    assert judged(tmp_path, threshold_study() | part) == []
+    part = {"evaluate": {"crop_start_voxels": [1, 0, 0], "crop_size_voxels": [2, 3, 4]}}
+    (told,) = judged(tmp_path, threshold_study() | part)
+    for words in ("cell t0", "evaluate.crop along z", "voxels 1 to 2", "2 voxels"):
+        assert words in told

@@ -214,3 +214,18 @@ def test_labels_may_come_as_zarr(tmp_path: Path) -> None:
         zarr.open_array(tmp_path / "drawn.zarr")[0, 0, 0] = value
     assert [list(record["sha256"]) for record in records] == [["drawn.zarr"]] * 3
     assert records[1] == records[2] != records[0]  # the checksum follows what is drawn
+
+
+def test_labels_outside_the_part_that_is_learned_from_do_not_count(tmp_path: Path) -> None:
+    labels = np.random.default_rng(0).integers(0, 2, (9, 10, 11)).astype(np.uint8)
+    np.save(tmp_path / "drawn.npy", labels)
+    make_store(tmp_path / "grey.ome.zarr", np.zeros(labels.shape, np.uint16))
+    for start, size in (((0, 0, 0), (4, 10, 11)), ((2, 3, 4), None), ((1, 0, 5), (20, 2, 3)), ((8, 9, 10), None)):
+        settings = AnnotateSettings(part_start_voxels=start, part_size_voxels=size)
+        store = tmp_path / f"{start[0]}.ome.zarr"
+        annotate(tmp_path / "drawn.npy", tmp_path / "grey.ome.zarr", store, CLASSES, settings, LIMITS)
+        expected = np.full_like(labels, 255)
+        stop = [first + length for first, length in zip(start, size or labels.shape, strict=True)]
+        part = tuple(slice(first, last) for first, last in zip(start, stop, strict=True))
+        expected[part] = labels[part]
+        assert np.array_equal(open_store(store).read(whole(labels.shape)), expected)

@@ -9,8 +9,9 @@ import pytest
 from sklearn import metrics
 
 from support.stores import CLASSES, LIMITS, SIZE
-from tomocell.blocks import Limits, runner
+from tomocell.blocks import Limits
 from tomocell.errors import BadInput
+from tomocell.evaluation import counts, surfaces
 from tomocell.stages.evaluate import evaluate
 from tomocell.training.metrics import metrics_of
 from tomocell.volumes.tables import read_json
@@ -95,8 +96,9 @@ def test_one_name_means_one_value(tmp_path: Path) -> None:
 def test_the_outcome_does_not_depend_on_blocks(tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
     labels, truth = volumes()
     once = record(tmp_path, labels, truth)
-    monkeypatch.setattr(runner, "choose_core", lambda *_: (2, 5, 3))
-    sides = [ArrayVolume(voxels, SIZE, CLASSES) for voxels in (labels, truth)]
+    for module in (counts, surfaces):
+        monkeypatch.setattr(module, "choose_core", lambda *_: (2, 5, 3))
+    sides = [ArrayVolume(voxels, SIZE, CLASSES, name) for voxels, name in ((labels, "labels"), (truth, "truth"))]
     evaluate(sides[0], sides[1], tmp_path / "evaluation.json", 255, Limits(2048, workers))
     assert read_json(tmp_path / "evaluation.json") == once
 
@@ -107,9 +109,27 @@ def test_what_cannot_be_compared_is_named(tmp_path: Path) -> None:
         "the shape of truth": (labels[1:], truth, CLASSES),
         "labels as uint8": (labels.astype(float), truth, CLASSES),
         "no classes": (labels, truth, Classes()),
+        "255 everywhere": (labels, np.full_like(truth, 255), CLASSES),
         r"values \[7\]": (labels, truth, CLASSES.subset(("empty", "solid"))),
     }
     for words, (one, other, classes) in faults.items():
         with pytest.raises(BadInput, match=words):
             record(tmp_path, one, other, classes)
     assert not list(tmp_path.iterdir())
+
+
+def test_why_something_is_null_is_told(tmp_path: Path) -> None:
+    labels, truth = volumes()
+    truth[truth == 7] = 1
+    found = record(tmp_path, labels, truth)
+    assert found["classes"]["grain"]["recall"] is None
+    told = {entry["of"]: entry["reason"] for entry in found["reasons"]}
+    assert told["classes.grain: recall"] == "no voxel of grain in truth"
+    assert told["surface.classes.grain: hd95_um"] == "no surface in truth"
+    assert told["tortuosity"] == "voxels are left out"
+    sides = [ArrayVolume(voxels, None, CLASSES) for voxels in (labels, truth)]
+    evaluate(sides[0], sides[1], tmp_path / "evaluation.json", 255, LIMITS)
+    unsized = read_json(tmp_path / "evaluation.json")
+    assert unsized["surface"] is unsized["physical"] is None
+    assert any("no voxel size" in entry["reason"] for entry in unsized["reasons"])
+    assert unsized["accuracy"] == found["accuracy"]

@@ -12,6 +12,11 @@ rule report:
             over_series(f"{STEP}/registration.json") if STUDY.registration else []
         ),
         model=f"{RESULTS}/models/{STUDY.model.name}/model.json" if STUDY.model else [],
+        evaluations=lambda wildcards: (
+            f"{RESULTS}/{wildcards.series}/evaluation.csv"
+            if SHEET.judged(wildcards.series)
+            else []
+        ),
         truth=PROJECT.path.parent / STUDY.report.truth if STUDY.report.truth else [],
     output:
         page=report(

@@ -7,18 +7,28 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from tomocell.settings.base import Frozen
+from tomocell.settings.types import Count
 
 IGNORE = 255
 IGNORED = "ignored"  # what stores of annotations call the class of voxels that nobody labelled
 FeatureName = Literal["gaussian", "gradient", "laplacian", "hessian"]
 FEATURES: tuple[FeatureName, ...] = ("gaussian", "gradient", "laplacian", "hessian")
 Sigma = Annotated[float, Field(ge=0.5, le=32)]
+Start = Annotated[int, Field(ge=0)]
 
 
 class AnnotateSettings(Frozen):
     """Labels drawn by hand, sparse or dense, on the grid of the volume that is segmented."""
 
     ignore_value: int = Field(IGNORE, ge=0, le=255, description="Value of voxels that nobody labelled.")
+    part_start_voxels: tuple[Start, Start, Start] = Field(
+        (0, 0, 0),
+        description="First voxel (Z, Y, X) of the part whose labels are learned from; the rest of a file of labels "
+        "counts as not labelled, so that it can be kept for 'evaluate'.",
+    )
+    part_size_voxels: tuple[Count, Count, Count] | None = Field(
+        None, description="Voxels (Z, Y, X) of that part; null: to the end."
+    )
 
 
 class ThresholdSettings(Frozen):

@@ -6,7 +6,10 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tomocell.errors import BadInput, Fault
+from tomocell.evaluation.pair import part_faults
 from tomocell.labelling.checks import size_faults
 from tomocell.labelling.rounds import correction_faults, find_corrections, learners
 from tomocell.settings.plug_ins import settings_of_network
@@ -39,7 +42,7 @@ def check_scans(project: Project, manifest_of: Callable[[Sample], Path]) -> None
     A scan that is gone is accepted where ``manifest_of(sample)``, the manifest of its conversion, names its path.
 
     Raises:
-        BadInput: With every fault of every scan and annotation, told at once, each with its row.
+        BadInput: With every fault of every scan, annotation and truth, told at once, each with its row.
     """
     faults: list[Fault] = []
     label = project.study.label
@@ -50,6 +53,7 @@ def check_scans(project: Project, manifest_of: Callable[[Sample], Path]) -> None
         segmented = _segmented_shape(project.study, shape)
         faults.extend(found)
         faults.extend(_annotation_faults(project, sample, segmented, where))
+        faults.extend(_truth_faults(project, sample, segmented, where))
         faults.extend(_patch_faults(project.study, sample, segmented, where))
         if segmented is not None:
             own = [one for one in corrections if (one.series, one.timestep) == sample.key]
@@ -137,16 +141,36 @@ def _segmented_shape(study: Study, converted: Shape | None) -> Shape | None:
 def _annotation_faults(project: Project, sample: Sample, segmented: Shape | None, where: str) -> list[Fault]:
     if sample.labels is None:
         return []
+    remedy = "label the volume that is segmented, or correct the crop or the region of interest"
+    return _grid_faults(project, sample, ("labels", sample.labels, remedy), segmented, where)
+
+
+def _truth_faults(project: Project, sample: Sample, segmented: Shape | None, where: str) -> list[Fault]:
+    if sample.truth is None:
+        return []
+    remedy = "give the truth of the volume that is segmented: its crop, turn or region of interest"
+    faults = _grid_faults(project, sample, ("truth", sample.truth, remedy), segmented, where)
+    if not faults and (dtype := open_source(project.sheet.locate(sample.truth)).dtype) != np.uint8:
+        place = f"{where}, truth: {sample.truth}"
+        faults.append(Fault(place, str(dtype), "labels as uint8", "convert them to 8 bit, values unchanged"))
+    if segmented is not None:
+        faults.extend(_in_row(part_faults(segmented, project.study.evaluate, "what is segmented"), where))
+    return faults
+
+
+def _grid_faults(
+    project: Project, sample: Sample, file: tuple[str, str, str], segmented: Shape | None, where: str
+) -> list[Fault]:
+    """Return what is wrong with labels that belong on the grid of what is segmented: column, path and remedy."""
+    column, path, remedy = file
     try:
-        labels = open_source(project.sheet.locate(sample.labels))
+        labels = open_source(project.sheet.locate(path))
     except BadInput as error:
-        return _in_row(error.faults, f"{where}, labels")
-    place = f"{where}, labels: {sample.labels}"
+        return _in_row(error.faults, f"{where}, {column}")
+    place = f"{where}, {column}: {path}"
     faults = size_faults(labels, project.voxel_size_um(sample), place)
     if segmented not in (None, labels.shape):
-        expected = f"{segmented}, the shape of what is segmented"
-        remedy = "label the volume that is segmented, or correct the crop or the region of interest"
-        faults.append(Fault(place, labels.shape, expected, remedy))
+        faults.append(Fault(place, labels.shape, f"{segmented}, the shape of what is segmented", remedy))
     return faults
 
 

@@ -39,6 +39,12 @@ class Sample(Frozen):
     )
     reference: bool = Field(default=False, description="The timestep whose frame all others are registered to.")
     labels: str | None = Field(None, description="Annotations of this timestep, relative to the sheet.")
+    truth: str | None = Field(
+        None,
+        description="True labels of this timestep, relative to the sheet, to evaluate by: uint8, a value of a class or "
+        "the ignore value for every voxel of what is segmented (the converted scan, its crop and turn included; for a "
+        "registered series the region of interest).",
+    )
     measured_porosity: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         None, description="Porosity known from another instrument, 0 to 1."
     )
@@ -112,6 +118,10 @@ class SampleSheet:
     def labelled(self) -> tuple[Sample, ...]:
         """Return the rows that have annotations."""
         return tuple(sample for sample in self.samples if sample.labels)
+
+    def judged(self, series: str) -> tuple[Sample, ...]:
+        """Return the rows of a series that have a truth."""
+        return tuple(sample for sample in self.of(series) if sample.truth)
 
     def locate(self, relative: str) -> Path:
         """Return a path of the sheet as seen from the working directory."""

@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from tomocell.evaluation.settings import EvaluateSettings
 from tomocell.labelling.round_settings import LabelSettings
 from tomocell.labelling.settings import AnnotateSettings, ClassifierSettings, ThresholdSettings
 from tomocell.models.settings import ModelSettings
@@ -73,6 +74,9 @@ class Study(Frozen):
     refine: RefineSettings = Field(RefineSettings(), description="From labels to phases.")
     measure: dict[str, dict[str, Any]] = Field(description="Analyses of each timestep and their settings.")
     series: dict[str, dict[str, Any]] = Field({}, description="Analyses over the timesteps and their settings.")
+    evaluate: EvaluateSettings = Field(
+        EvaluateSettings(), description="Labels against the truth, for timesteps whose row has a 'truth'."
+    )
     report: ReportSettings = Field(ReportSettings(), description="The page.")
 
     @field_validator("results")
@@ -167,6 +171,14 @@ class Study(Frozen):
                 raise ValueError(msg)
         return self
 
+    @model_validator(mode="after")
+    def _background_is_judged(self) -> Self:
+        name, known = self.evaluate.background, self.judged_classes.names
+        if name is not None and name not in known:
+            msg = f"'evaluate.background' is {name}; expected one of the {self.evaluate.of}: {', '.join(known)}"
+            raise ValueError(msg)
+        return self
+
     def _classes_named(self) -> set[str]:
         named = self.refine.classes_named()
         if self.threshold is not None:
@@ -216,3 +228,8 @@ class Study(Frozen):
     def phase_classes(self) -> Classes:
         """The classes that remain after refinement."""
         return self.all_classes.subset(self.refine.names_after(self.label_classes.names))
+
+    @property
+    def judged_classes(self) -> Classes:
+        """The classes that are held against the truth."""
+        return self.label_classes if self.evaluate.of == "labels" else self.phase_classes

@@ -82,7 +82,8 @@ def annotate(  # noqa: PLR0913
 
     def kernel(voxels: NDArray[Any], block: Block) -> NDArray[np.uint8]:
         require_known(source.name, set(np.unique(voxels).tolist()), allowed, classes)
-        labels = _overlaid(voxels.astype(np.uint8), block.core, planes, settings.ignore_value)
+        drawn = _in_part(voxels.astype(np.uint8), block.core, settings)
+        labels = _overlaid(drawn, block.core, planes, settings.ignore_value)
         for axis in range(3):
             _count_planes(counts[axis], labels, axis, block.core[axis])
         return labels
@@ -114,6 +115,19 @@ def _require_alike(source: Volume, volume: Volume) -> None:
     faults = size_faults(source, volume.size, source.name)
     if faults:
         raise BadInput(*faults)
+
+
+def _in_part(labels: NDArray[np.uint8], core: Region, settings: AnnotateSettings) -> NDArray[np.uint8]:
+    """Return labels without those outside the part that is learned from."""
+    kept = np.full_like(labels, settings.ignore_value)
+    size = settings.part_size_voxels or (None, None, None)
+    inside = []
+    for part, first, length in zip(core, settings.part_start_voxels, size, strict=True):
+        stop = part.stop if length is None else min(first + length, part.stop)
+        inside.append(slice(min(max(first - part.start, 0), part.stop - part.start), max(stop - part.start, 0)))
+    place = (inside[0], inside[1], inside[2])
+    kept[place] = labels[place]
+    return kept
 
 
 def _overlaid(

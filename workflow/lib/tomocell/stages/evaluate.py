@@ -1,90 +1,147 @@
-"""Evaluate: a label volume held against the truth, voxel by voxel."""
+"""Evaluate: a label volume held against the truth, voxel by voxel, surface by surface, number by number."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from tomocell.blocks import Block, Limits, Need, reduce_volume
 from tomocell.errors import BadInput, Fault
-from tomocell.labelling.settings import IGNORED
-from tomocell.training.metrics import metrics_of
+from tomocell.evaluation.calibration import calibration, count_confidences, probabilities_of
+from tomocell.evaluation.counts import count
+from tomocell.evaluation.metrics import intervals, voxel_metrics
+from tomocell.evaluation.pair import pair_of
+from tomocell.evaluation.physical import physical_errors, tortuosity_errors
+from tomocell.evaluation.settings import EvaluateSettings
+from tomocell.evaluation.surfaces import reach_of, surface_distances, surface_metrics
+from tomocell.volumes.readers import open_source
 from tomocell.volumes.tables import write_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
+    from tomocell.blocks import Limits
+    from tomocell.evaluation.counts import Counts
+    from tomocell.evaluation.pair import Pair
     from tomocell.volumes.volume import Classes, Volume
 
 log = logging.getLogger(__name__)
-VALUES = 256
+NO_SIZE = "no voxel size: neither volume tells one"
 
 
-def evaluate(labels: Volume, truth: Volume, out: Path, ignore_value: int, limits: Limits) -> None:
-    """Write accuracy and the metrics of each class over all voxels whose true value is not ``ignore_value``.
+@dataclass(frozen=True)
+class How:
+    """What else an evaluation may be told.
+
+    Attributes:
+        settings: What is told, and of which part.
+        name: What the labels are called in tables beside others; by default as their file.
+        probabilities: Probability of each class, uint8, by its name.
+        digest: Of the code.
+    """
+
+    settings: EvaluateSettings = field(default_factory=EvaluateSettings)
+    name: str = ""
+    probabilities: Mapping[str, Volume] = field(default_factory=dict)
+    digest: str = ""
+
+
+def evaluate(
+    labels: Volume, truth: Volume, out: Path, ignore_value: int, limits: Limits, how: How | None = None
+) -> None:
+    """Write ``out``: how right ``labels`` are over all voxels whose true value is not ``ignore_value``.
+
+    Keys: ``name``, ``accuracy``, ``pixels``, ``classes``, ``class_accuracy``, ``means``, ``confusion`` (see
+    `voxel_metrics`), ``intervals``, ``surface`` (`surface_metrics`), ``physical`` (`physical_errors`),
+    ``tortuosity``, ``calibration``, ``reasons`` (why something is null), ``provenance``.
 
     Raises:
-        BadInput: If the shapes differ, a volume is not of labels, neither names its classes, they mean different
-            values by one name, or the ignore value is that of a class.
+        BadInput: If the volumes cannot be compared, values occur that no class has, or every voxel is left out.
     """
-    if labels.shape != truth.shape:
-        raise BadInput(
-            Fault(labels.name, labels.shape, f"{truth.shape}, the shape of {truth.name}", "crop or resample")
-        )
-    for volume in (labels, truth):
-        if volume.dtype != np.uint8:
-            raise BadInput(Fault(volume.name, str(volume.dtype), "labels as uint8", "give a label volume"))
-    classes = truth.classes or labels.classes
-    if not classes:
-        raise BadInput(Fault(truth.name, "no classes", "named label values", "give --classes name=value,..."))
-    _require_same_values(labels, truth)
-    _require_no_class_ignored(classes, ignore_value, truth.name)
-    pairs = count_pairs(labels, truth, ignore_value, limits)
-    values = [member.value for member in classes if member.value != ignore_value]
-    _require_declared(pairs, values, truth.name)
-    names = tuple(member.name for member in classes if member.value != ignore_value)
-    record = metrics_of(pairs[np.ix_(values, values)], names)
+    how = how or How()
+    pair = pair_of(labels, truth, ignore_value, how.settings)
+    given = probabilities_of(pair, how.probabilities, truth, how.settings) if how.probabilities else []
+    counts = count(pair, how.settings.bootstrap_edge_voxels, limits)
+    if not counts.confusion.any():
+        remedy = "label some of the part that is judged, or give another ignore value"
+        raise BadInput(Fault(truth.name, f"{ignore_value} everywhere", "voxels whose true class is known", remedy))
+    record = {"name": how.name or labels.name} | voxel_record(counts, pair.classes.names, how.settings)
+    record |= _sized(pair, counts, record["reasons"], limits, how.settings)
+    record["calibration"] = None
+    if given:
+        record["calibration"] = calibration(count_confidences(pair, given, limits), how.settings.calibration_bins)
+    else:
+        record["reasons"].append({"of": "calibration", "reason": "no probabilities were given"})
+    record["provenance"] = _provenance(labels, truth, ignore_value, how)
     write_json(out, record)
     log.info("%s against %s: accuracy %s over %s voxels", labels.name, truth.name, record["accuracy"], record["pixels"])
 
 
-def count_pairs(labels: Volume, truth: Volume, ignore_value: int, limits: Limits) -> NDArray[np.int64]:
-    """Return how often each true value (rows) was given each value (columns), shape (256, 256), block by block."""
-
-    def kernel(voxels: NDArray[Any], block: Block) -> NDArray[np.int64]:
-        true = truth.read(block.core)
-        kept = true != ignore_value
-        pairs = true[kept].astype(np.int64) * VALUES + voxels[kept]
-        return np.bincount(pairs, minlength=VALUES * VALUES)
-
-    total = np.zeros(VALUES * VALUES, np.int64)
-    for _, counts in reduce_volume(kernel, labels, Need(bytes_per_voxel=24.0), limits):
-        total += counts
-    return total.reshape(VALUES, VALUES)
+def open_truth(path: Path, classes: Classes) -> Volume:
+    """Open a file of true labels, whose values are those of ``classes``."""
+    truth = open_source(path)
+    truth.classes = classes
+    return truth
 
 
-def _require_same_values(labels: Volume, truth: Volume) -> None:
-    for member in labels.classes:
-        if member.name in truth.classes and truth.classes.value(member.name) != member.value:
-            expected = f"{truth.classes.value(member.name)}, its value in {truth.name}"
-            remedy = "tell the classes of both with --classes, or renumber one of them"
-            raise BadInput(Fault(f"{labels.name}, class {member.name}", member.value, expected, remedy))
+def voxel_record(counts: Counts, names: tuple[str, ...], settings: EvaluateSettings) -> dict[str, Any]:
+    """Return what the confusion matrix says, with its intervals."""
+    record = voxel_metrics(counts.confusion, names, settings.background or names[0])
+    record["intervals"], reasons = intervals(counts.cells, names, settings)
+    record["reasons"] += reasons
+    return record
 
 
-def _require_no_class_ignored(classes: Classes, ignore_value: int, name: str) -> None:
-    for member in classes:
-        if member.value == ignore_value and member.name != IGNORED:
-            value = f"ignore value {ignore_value}, which is class {member.name}"
-            remedy = "give another --ignore-value; -1 ignores nothing"
-            raise BadInput(Fault(name, value, "a value of no class", remedy))
+def _sized(
+    pair: Pair, counts: Counts, reasons: list[dict[str, str]], limits: Limits, settings: EvaluateSettings
+) -> dict[str, Any]:
+    """Return what needs a voxel size; ``reasons`` learns why something is not told."""
+    size = pair.voxel_size_um
+    if size is None:
+        reasons.append({"of": "surface, physical, tortuosity", "reason": NO_SIZE})
+        return {"surface": None, "physical": None, "tortuosity": None}
+    tortuosity, reason = None, "voxels are left out"
+    if int(counts.confusion.sum()) == _voxels(pair):
+        tortuosity, reason = tortuosity_errors(pair, settings, limits)
+    if reason:
+        reasons.append({"of": "tortuosity", "reason": reason})
+    return {
+        "surface": _surface(pair, reasons, limits, settings),
+        "physical": physical_errors(counts, pair.classes.names, size),
+        "tortuosity": tortuosity,
+    }
 
 
-def _require_declared(pairs: NDArray[np.int64], values: list[int], name: str) -> None:
-    found = set(np.flatnonzero(pairs.sum(axis=0) + pairs.sum(axis=1)).tolist())
-    unknown = sorted(found - set(values))
-    if unknown:
-        raise BadInput(Fault(name, f"values {unknown}", f"declared classes: {values}", "name them with --classes"))
+def _voxels(pair: Pair) -> int:
+    z, y, x = pair.truth.shape
+    return z * y * x
+
+
+def _surface(
+    pair: Pair, reasons: list[dict[str, str]], limits: Limits, settings: EvaluateSettings
+) -> dict[str, Any] | None:
+    size = pair.voxel_size_um
+    if not settings.surfaces or size is None:
+        reasons.append({"of": "surface", "reason": "left out by the settings"})
+        return None
+    reach = reach_of(size, settings)
+    told: dict[str, Any] = {"tolerance_um": reach.tolerance_um, "cap_um": reach.cap_um, "classes": {}}
+    distances = surface_distances(pair, reach, limits)
+    for name, found in zip(pair.classes.names, distances, strict=True):
+        metrics, reason = surface_metrics(found, reach)
+        told["classes"][name] = metrics
+        if reason:
+            null = ", ".join(metric for metric, value in metrics.items() if value is None)
+            reasons.append({"of": f"surface.classes.{name}: {null}", "reason": reason})
+    return told
+
+
+def _provenance(labels: Volume, truth: Volume, ignore_value: int, how: How) -> dict[str, Any]:
+    return {
+        "labels": labels.name,
+        "truth": truth.name,
+        "ignore_value": ignore_value,
+        "settings": how.settings.model_dump(mode="json"),
+        "code_digest": how.digest,
+    }
