@@ -24,9 +24,13 @@ from tomocell.models.saved import load_model, read_card
 from tomocell.settings import digest
 from tomocell.stages import train as stage
 from tomocell.training.learner import Learner
+from tomocell.training.loss import confusion
+from tomocell.training.metrics import metrics_of
 from tomocell.training.modules import weights_digest
 from tomocell.training.patches import RandomPatches
+from tomocell.training.samples import Source
 from tomocell.training.train import FINGERPRINT, fingerprint, forget_checkpoints
+from tomocell.training.trainingset import read_training_set
 from tomocell.volumes.volume import Classes, VoxelClass
 
 if TYPE_CHECKING:
@@ -243,8 +247,6 @@ def test_killed_while_checkpoints_are_removed_it_trains_anew(
 
 
 def test_data_classes_settings_and_code_make_another_training(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tomocell.training.trainingset import read_training_set
-
     data, model = read_training_set(prepared / MODEL / "training_set.json"), tiny_training.settings(**LEARN)
     classes = tiny_training.CLASSES
     first, *rest = data.entries
@@ -282,7 +284,6 @@ def test_what_weights_depend_on_is_there_and_told_without_torch() -> None:
 
 def test_what_is_not_labelled_does_not_train_be_its_value_that_of_a_class(results: Path) -> None:
     from tomocell.training.patches import PlaneReader
-    from tomocell.training.trainingset import read_training_set
 
     data = read_training_set(results / MODEL / "training_set.json").model_copy(update={"ignore_value": 0})
     _, target = PlaneReader(results, data, tiny_training.CLASSES).read(data.entries[0], data.entries[0].planes[0])
@@ -301,6 +302,7 @@ def test_what_cannot_be_trained_is_named(results: Path, train: dict[str, Any], w
 
 
 def test_two_ranks_train_what_one_would(undisturbed: Path, results: Path) -> None:
+    """With half of the batch each: the same losses, and a confusion matrix that is that of all planes, exactly."""
     launch = [sys.executable, "-m", "tomocell.training.launch", "--devices=2", "--", "support.tiny_training", results]
     done = subprocess.run(launch, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -308,12 +310,18 @@ def test_two_ranks_train_what_one_would(undisturbed: Path, results: Path) -> Non
     one, two = history(undisturbed), history(results)
     for key, values in one.items():
         assert two[key] == pytest.approx(values, rel=2e-3, abs=2e-3), key
+    network, card, _ = load_model(results / MODEL)
+    assert card.training["ranks"] == 2
+    model = tiny_training.settings(**LEARN)
+    training_set = read_training_set(results / MODEL / "training_set.json")
+    planes = Source.of(results, training_set, tiny_training.CLASSES, model).whole(training_set.part("validation"))
+    with torch.inference_mode():
+        counts = torch.stack([confusion(network(x[None]), y[None], 2) for x, y in map(planes.__getitem__, range(12))])
+    assert len(planes) == 12
+    assert card.metrics == metrics_of(counts.sum(0).numpy(), tiny_training.CLASSES.names)
 
 
 def test_a_rank_with_nothing_to_judge_keeps_step(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tomocell.training.samples import Source
-    from tomocell.training.trainingset import read_training_set
-
     training_set = read_training_set(results / MODEL / "training_set.json")
     source = Source.of(results, training_set, tiny_training.CLASSES, tiny_training.settings())
     monkeypatch.setattr(Learner, "_world", 100)

@@ -117,7 +117,7 @@ class Learner(lightning.LightningModule):  # type: ignore[misc]
             "epoch": float(self.current_epoch),
             "train_loss": sum(self._train_losses) / max(len(self._train_losses), 1),
             "validation_loss": self._validation_loss(),
-            "validation_accuracy": float(self.confusion.trace() / self.confusion.sum().clamp(min=1)),
+            "validation_accuracy": int(self.confusion.trace()) / max(int(self.confusion.sum()), 1),
             "learning_rate": float(self.trainer.optimizers[0].param_groups[0]["lr"]),
         }
         self.history.append(row)

@@ -130,8 +130,14 @@ def precision_of(train: TrainSettings) -> str:
 def _trainer(model: ModelSettings, checkpoints: Path, rules: list[Callback]) -> lightning.Trainer:
     local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     nodes = rank_count() // local
+    # Written when the epoch was judged, while the network still has the weights that were: averaged ones, maybe.
     best = ModelCheckpoint(
-        checkpoints, filename="best", monitor="validation_accuracy", mode="max", enable_version_counter=False
+        checkpoints,
+        filename="best",
+        monitor="validation_accuracy",
+        mode="max",
+        enable_version_counter=False,
+        save_on_train_epoch_end=False,
     )
     # Written last of all, when the epoch is over: what it holds of the best epoch and of patience is then up to date.
     latest = ModelCheckpoint(checkpoints, filename="last", enable_version_counter=False, save_on_train_epoch_end=True)
