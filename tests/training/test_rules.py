@@ -17,10 +17,12 @@ from support import tiny_training
 from tomocell.errors import BadInput
 from tomocell.models.saved import load_model, read_card
 from tomocell.models.settings import TrainSettings
+from tomocell.settings import digest
 from tomocell.training import progress, stops
 from tomocell.training import train as training
 from tomocell.training.averaging import Average
 from tomocell.training.loss import confusion
+from tomocell.training.modules import weights_digest
 from tomocell.training.patches import PlaneReader, RandomPatches
 from tomocell.training.samples import Source
 from tomocell.training.schedules import cosine, schedule_of
@@ -296,3 +298,23 @@ def test_a_checkpoint_that_cannot_be_trusted_is_refused(results: Path, what: str
         last.write_bytes(last.read_bytes()[:-200])
     with pytest.raises(BadInput, match=r"last.ckpt.*delete the folder of checkpoints"):
         tiny_training.run(results, model)
+
+
+@pytest.mark.parametrize(
+    ("module", "user"),
+    [
+        ("losses.dice", {"loss": "dice_cross_entropy"}),
+        ("losses._voxels", {"loss": "focal"}),
+        ("augmentations.rings", {"augment": {"rings": {}}}),
+    ],
+)
+def test_only_the_loss_and_the_augmentations_in_use_train_anew(
+    module: str, user: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = [tiny_training.settings(**chosen) for chosen in (user, {"loss": "boundary"})]
+    before = [weights_digest(model) for model in models]
+    real = digest._fingerprint
+    monkeypatch.setattr(digest, "_fingerprint", lambda name: real(name) + ("x" if name.endswith(module) else ""))
+    used, other = (weights_digest(model) for model in models)
+    assert used != before[0]
+    assert (other != before[1]) == (module == "losses._voxels")  # which all losses share
