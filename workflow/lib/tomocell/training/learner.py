@@ -94,9 +94,6 @@ class Learner(lightning.LightningModule):  # type: ignore[misc]
         self.confusion.zero_()
         if self._average is not None:
             self._average.put_into(self.network)
-        if self._world > 1:  # each rank has running statistics of its own; those of the first one will be kept
-            for buffer in self.network.buffers():
-                distributed.broadcast(buffer, 0)
 
     def on_validation_end(self) -> None:
         """Train on with the weights as they were; the best checkpoint has been written with those that were judged."""
