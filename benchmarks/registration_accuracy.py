@@ -136,16 +136,19 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--phantom", type=Path, default=Path("data/lithium"))
     parser.add_argument("--cement", type=Path, default=Path("data") / CEMENT)
+    parser.add_argument("--only", nargs="+", default=[*VOLUMES, "cement", "phantom"], help="rows of the table")
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
     print(f"{'':<44} {'registered':>10} {'middle':>10} {'angle deg':>10} {'corner':>10} {'s each':>8}")
     paths = {name: arguments.data / path for name, path in VOLUMES.items()} | {"cement": arguments.cement}
     for name, path in paths.items():
+        if name not in arguments.only:
+            continue
         if path.exists():
             on_real(name, path)
         else:
             print(f"{name}: {path} is not at hand")
-    if (arguments.phantom / "truth" / "truth.json").exists():
+    if "phantom" in arguments.only and (arguments.phantom / "truth" / "truth.json").exists():
         centres = [(48, y, x) for y in (32, 72, 112) for x in (32, 72, 112)]
         on_phantom(arguments.phantom, "sub-volumes chosen")
         on_phantom(arguments.phantom, "given", subvolume_size_voxels=(28, 48, 48), subvolume_centres_voxels=centres)

@@ -124,6 +124,14 @@ def test_another_cell_with_the_same_layers_did_not_register_either() -> None:
     assert not found.registered
 
 
+def test_a_start_that_leads_out_of_the_scan_is_no_fault_of_the_sub_volume() -> None:
+    fixed, moving = pair(motion(0.5, 2.0, SHAPE, seed=3))
+    given = FLAG.model_copy(update={"subvolume_size_voxels": (32, 32, 32), "subvolume_centres_voxels": ((44, 48, 46),)})
+    found = register(fixed, moving, given, start=transforms.rigid((0, 0, 0), (300.0, 0, 0)))
+    assert not found.registered
+    assert "the scans do not overlap" in found.reasons
+
+
 def test_noise_alone_did_not_register() -> None:
     scans = [ArrayVolume(np.random.default_rng(n).integers(0, 999, SHAPE).astype(np.uint16), CUBE) for n in (1, 2)]
     assert not register(scans[0], scans[1], FLAG).registered

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tomocell.registration.patch import Patch
     from tomocell.registration.settings import FitSettings
     from tomocell.registration.subvolumes import Pair
     from tomocell.volumes.volume import Region
@@ -42,20 +43,33 @@ def determinacy(pair: Pair, regions: Sequence[Region], matrix: Array, settings: 
     for region in regions:
         found = _compare_all(pair, region, [matrix, *(matrix @ aside for aside in asides)])
         sums = [total + more for total, more in zip(sums, found, strict=True)]
-    signed = settings.metric == "correlation"
-    accords = [likeness.mean_agreement if signed else likeness.parallelism for likeness in sums]
+    accords = [_accord(likeness, settings) for likeness in sums]
     if accords[0] <= 0:
         return dict.fromkeys(DIRECTIONS, 0.0)
     pairs = zip(accords[1::2], accords[2::2], strict=True)
     return {name: 1 - max(pair) / accords[0] for name, pair in zip(DIRECTIONS, pairs, strict=True)}
 
 
+def texture_accord(fixed: Patch, moving: Patch, matrix: Array, settings: FitSettings) -> float:
+    """Return how well the texture of two patches agrees after a motion, walls heard no louder than grains."""
+    return _accord(compare_texture(*_reduced(fixed, moving), matrix), settings)
+
+
+def _accord(likeness: Likeness, settings: FitSettings) -> float:
+    return likeness.mean_agreement if settings.metric == "correlation" else likeness.parallelism
+
+
+def _reduced(fixed: Patch, moving: Patch) -> tuple[Patch, Patch]:
+    factors = axis_factors(REDUCTION, fixed.shape, fixed.voxel_um)
+    return (fixed.reduced(factors), moving.reduced(factors)) if keeps_detail(factors, fixed.shape) else (fixed, moving)
+
+
 def _compare_all(pair: Pair, region: Region, matrices: Sequence[Array]) -> list[Likeness]:
     fixed = pair.read_fixed(region)
     moving = pair.read_moving(fixed, matrices[0], MARGIN_VOXELS)
-    factors = axis_factors(REDUCTION, fixed.shape, fixed.voxel_um)
-    if moving is not None and keeps_detail(factors, fixed.shape):
-        fixed, moving = fixed.reduced(factors), moving.reduced(factors)
+    if moving is None:
+        return [nothing(fixed.voxels.size) for _ in matrices]
+    fixed, moving = _reduced(fixed, moving)
     return [compare_texture(fixed, moving, matrix) for matrix in matrices]
 
 

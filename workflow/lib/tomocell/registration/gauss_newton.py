@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tomocell.registration import transforms
-from tomocell.registration.engines import Fit
+from tomocell.registration.fit import Fit
 from tomocell.registration.kernels import COLUMNS, OUTSIDE, UNKNOWNS, add_products, sample_linear, sample_spline
 from tomocell.registration.patch import Patch, axis_factors, grid_of, keeps_detail
 from tomocell.registration.team import Team

@@ -154,6 +154,11 @@ def _fill(box: NDArray[Any], place: NDArray[np.int64], where: Where, frame: Fram
 def _typed(values: Any, dtype: np.dtype[Any]) -> Any:  # noqa: ANN401 - an array or one number, of any type
     """Return values in a voxel type; integers are rounded to nearest and clipped."""
     if not np.issubdtype(dtype, np.integer):
-        return values.astype(dtype)
+        return values.astype(dtype, copy=False)
     limits = np.iinfo(dtype)
-    return np.clip(np.rint(values.astype(np.float64)), limits.min, limits.max).astype(dtype)
+    if np.ndim(values) == 0:
+        return np.clip(np.rint(values), limits.min, limits.max).astype(dtype)
+    typed = np.empty(values.shape, dtype)
+    for plane, result in zip(values, typed, strict=True):  # in double precision, but never the whole block
+        result[...] = np.clip(np.rint(plane.astype(np.float64)), limits.min, limits.max)
+    return typed

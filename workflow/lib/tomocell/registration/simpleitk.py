@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tomocell.registration import transforms
-from tomocell.registration.engines import Fit
+from tomocell.registration.fit import Fit
 from tomocell.registration.patch import axis_factors, keeps_detail
 
 if TYPE_CHECKING:

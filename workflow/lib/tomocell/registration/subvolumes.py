@@ -215,7 +215,9 @@ def _fault(pair: Pair, region: Region, start: Array, settings: RegisterSettings)
     if not _is_textured(likeness, settings):
         found = f"texture {likeness.texture:.3g}"
         return f"grey values that vary in every direction (found {found})", "centre it on a defect or an inclusion"
-    moving = pair.read_moving(fixed, start, settings.margin_voxels)
-    if compare(fixed, moving, start).covered < LEAST_COVERED:
+    # A start that leads out of the scan is no fault of the centre: the verdict tells it.
+    places = (start, np.eye(4))
+    covered = [compare(fixed, pair.read_moving(fixed, at, settings.margin_voxels), at).covered for at in places]
+    if max(covered) < LEAST_COVERED:
         return f"a sub-volume that {pair.moving.name} holds too", "move the centre inwards"
     return None
