@@ -253,6 +253,12 @@ MODEL_FAULTS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "unknown architecture": ({"architecture": "unet9"}, ("model", "unet9", "residual_unet")),
     "unknown network setting": ({"network": {"chanels": [4, 8]}}, ("model.network, chanels", "known")),
     "one level": ({"network": {"channels": [4]}}, ("model.network, channels", "at least 2 items")),
+    "a loss that is not there": ({"train": {"loss": "dise"}}, ("model.train.loss", "dise", "focal_dice")),
+    "a setting of another loss": (
+        {"train": {"loss": "dice", "loss_settings": {"gamma": 2}}},
+        ("model.train.loss_settings", "gamma"),
+    ),
+    "patches scaled beyond nothing": ({"train": {"augment": {"affine": {"scale": 1.5}}}}, ("augment.affine.scale",)),
     "weight of no class": ({"train": {"class_weights": {"sold": 2}}}, ("model", "sold", "classes of the model")),
 }
 

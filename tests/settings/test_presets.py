@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import yaml
 
 from tomocell.models.settings import ModelSettings
 from tomocell.settings import discovery
-from tomocell.settings.plug_ins import settings_of_network
+from tomocell.settings.plug_ins import settings_of_loss, settings_of_network
 
 FOLDER = Path(__file__).parents[2] / "config" / "presets"
 PRESETS = sorted(FOLDER.glob("*.yaml"))
@@ -23,6 +24,7 @@ def read(path: Path) -> ModelSettings:
 def test_a_preset_is_a_model_with_its_network(path: Path) -> None:
     model = read(path)
     settings_of_network(model)
+    settings_of_loss(model)
     paper, _, architecture = path.stem.partition("-")
     assert model.architecture == architecture
     assert paper in {"lithium", "redox", "pore", "pfib"}
@@ -44,6 +46,22 @@ def test_the_lithium_preset_is_the_published_network() -> None:
 def test_the_redox_presets_train_as_published(path: Path) -> None:
     train = read(path).train
     assert (train.epochs, train.batch_size, train.learning_rate, train.least_learning_rate) == (200, 8, 1e-4, 1e-6)
+    assert (train.loss, train.schedule) == ("focal", "plateau")
+    assert (train.augment.flips, train.augment.affine, train.augment.intensity) == (0.5, None, None)
+
+
+def test_the_lithium_preset_trains_as_published() -> None:
+    train = read(FOLDER / "lithium-residual_unet.yaml").train
+    assert (train.batch_size, train.learning_rate, train.plateau_factor, train.plateau_epochs) == (16, 3e-4, 0.2, 10)
+    assert (train.time_min, train.patience_epochs, train.least_learning_rate) == (60, 10, 1e-6)
+    affine = train.augment.affine
+    assert affine is not None
+    assert math.radians(affine.rotation_deg) == pytest.approx(0.05 * math.pi)
+    assert (affine.shear, affine.scale, affine.translation) == (0.25, 0.25, 0.2)
+
+
+def test_thin_pores_have_the_loss_that_suits_them() -> None:
+    assert read(FOLDER / "pfib-unet.yaml").train.loss == "dice_cross_entropy"
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("pore-*.yaml")), ids=lambda path: path.stem)
@@ -51,6 +69,11 @@ def test_the_pore_presets_are_of_the_published_cubes(path: Path) -> None:
     model = read(path)
     assert model.patch_voxels == model.infer.tile_voxels == (96, 96, 96)
     assert (model.train.epochs, model.train.batch_size, model.train.learning_rate) == (100, 4, 1e-4)
+    assert (model.train.loss, model.train.least_learning_rate, model.train.augment.intensity) == (
+        "cross_entropy",
+        1e-6,
+        None,
+    )
     # Cubes that share 32 of 96 voxels begin 64 apart.
     assert int(96 * (1 - model.infer.overlap)) == 64
     assert model.infer.blend == "gaussian"

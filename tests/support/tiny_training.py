@@ -1,6 +1,7 @@
 """A training that takes seconds: an easy volume, three annotated timesteps, a network of two levels.
 
-Run as a program, it trains in the folder given (`python tiny_training.py FOLDER`), so that tests can kill it.
+Run as a program, it trains in each of the folders given (`python tiny_training.py FOLDER ...`), so that tests can kill
+it and have several ranks.
 """
 
 from __future__ import annotations
@@ -74,10 +75,10 @@ def run(results: Path, model: ModelSettings) -> None:
     """Train, or go on training."""
     from tomocell.stages.train import train
 
-    train(results, model, CLASSES, dict(NETWORK))
+    train(results, model, CLASSES, dict(model.network))
 
 
-def start(results: Path, *, slow: bool) -> None:
+def start(folders: list[Path], *, slow: bool) -> None:
     """Train as a process of its own, be it a rank of several; write what weights this rank ended with."""
     import torch
 
@@ -89,15 +90,16 @@ def start(results: Path, *, slow: bool) -> None:
     if slow:
         RandomPatches.__getitem__ = lambda self, index: (time.sleep(0.03), draw(self, index))[1]
 
-    def noting(network: torch.nn.Module, *rest: Any) -> Any:
-        outcome = train_network(network, *rest)
+    def noting(network: torch.nn.Module, results: Path, *rest: Any) -> Any:
+        outcome = train_network(network, results, *rest)
         content = b"".join(tensor.numpy().tobytes() for tensor in network.state_dict().values())
         (results / f"weights.{os.environ.get('RANK', '0')}").write_bytes(content)
         return outcome
 
     stage.train_network = noting
-    run(results, ModelSettings.model_validate_json((results / "model_settings.json").read_text()))
+    for results in folders:
+        run(results, ModelSettings.model_validate_json((results / "model_settings.json").read_text()))
 
 
 if __name__ == "__main__":
-    start(Path(sys.argv[1]), slow=sys.argv[-1] == "slow")
+    start([Path(name) for name in sys.argv[1:] if name != "slow"], slow=sys.argv[-1] == "slow")

@@ -18,7 +18,7 @@ from tomocell.models.settings import ModelSettings
 from tomocell.stages.training_set import assemble_training_set
 from tomocell.training.bricks import BrickCache
 from tomocell.training.cubes import CubeReader, RandomCubes, WholeCubes
-from tomocell.training.loss import confusion, summed_cross_entropy
+from tomocell.training.loss import Loss, confusion
 from tomocell.training.samples import Source
 from tomocell.training.shards import EveryRankItsShare
 from tomocell.volumes.store import open_store
@@ -193,7 +193,7 @@ def test_two_ranks_take_the_cubes_of_one_and_a_network_of_volumes_can_learn_from
         torch.testing.assert_close(torch.cat([batch[part] for batch in batches]), alone[part], rtol=0, atol=0)
     torch.manual_seed(0)
     logits = torch.nn.Conv3d(1, 2, 3, padding=1)(alone[0])
-    loss, count = summed_cross_entropy(logits, alone[1], torch.ones(2))
+    loss, count = Loss.of(model).sums([logits], alone[1], torch.ones(2))[0]
     assert count == (alone[1] >= 0).sum() > 0
     assert torch.isfinite(loss)
     assert confusion(logits, alone[1], 2).sum() == count

@@ -24,9 +24,13 @@ from tomocell.models.saved import load_model, read_card
 from tomocell.settings import digest
 from tomocell.stages import train as stage
 from tomocell.training.learner import Learner
+from tomocell.training.loss import confusion
+from tomocell.training.metrics import metrics_of
 from tomocell.training.modules import weights_digest
 from tomocell.training.patches import RandomPatches
+from tomocell.training.samples import Source
 from tomocell.training.train import FINGERPRINT, fingerprint, forget_checkpoints
+from tomocell.training.trainingset import read_training_set
 from tomocell.volumes.volume import Classes, VoxelClass
 
 if TYPE_CHECKING:
@@ -38,6 +42,9 @@ MODEL = Path("models/tiny")
 FILES = ("model.safetensors", "model.json", "history.csv")
 PROGRAM = Path(tiny_training.__file__)
 LEARN: dict[str, Any] = {"epochs": 4, "learning_rate": 0.05, "plateau_epochs": 1, "patience_epochs": 9}
+# All that has a state of its own, or that draws, or that sums over ranks.
+LEARN |= {"loss": "dice_cross_entropy", "class_weights": {"solid": 2.0}, "ema_decay": 0.5, "clip_norm": 5.0}
+LEARN |= {"augment": {"affine": {}, "rings": {}, "streaks": {}, "intensity": {"gamma": 0.1, "noise": 0.1}}}
 
 
 def files(results: Path) -> list[bytes]:
@@ -52,7 +59,7 @@ def history(results: Path) -> dict[str, list[float]]:
 
 def schedule(results: Path) -> dict[str, Any]:
     """Return what the schedule of the learning rate had seen when the last checkpoint was written."""
-    state: dict[str, Any] = torch.load(results / MODEL / "checkpoints" / "last.ckpt", weights_only=True)["plateau"]
+    state: dict[str, Any] = torch.load(results / MODEL / "checkpoints" / "last.ckpt", weights_only=True)["schedule"]
     return state
 
 
@@ -240,8 +247,6 @@ def test_killed_while_checkpoints_are_removed_it_trains_anew(
 
 
 def test_data_classes_settings_and_code_make_another_training(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tomocell.training.trainingset import read_training_set
-
     data, model = read_training_set(prepared / MODEL / "training_set.json"), tiny_training.settings(**LEARN)
     classes = tiny_training.CLASSES
     first, *rest = data.entries
@@ -266,16 +271,19 @@ def test_data_classes_settings_and_code_make_another_training(prepared: Path, mo
 
 
 def test_what_weights_depend_on_is_there_and_told_without_torch() -> None:
+    made = tiny_training.settings(**LEARN)
+    model = made.model_copy(update={"architecture": "unet_3plus"})  # of several modules, as the loss is
     code = (
-        "import sys, tomocell.training.modules as m; print(m.weights_digest('residual_unet'), 'torch' in sys.modules)"
+        "import sys; from tomocell.models.settings import ModelSettings; import tomocell.training.modules as m; "
+        f"model = ModelSettings.model_validate_json({model.model_dump_json()!r}); "
+        "print(m.weights_digest(model), 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [weights_digest("residual_unet"), "False"]
+    assert done.stdout.split() == [weights_digest(model), "False"]
 
 
 def test_what_is_not_labelled_does_not_train_be_its_value_that_of_a_class(results: Path) -> None:
     from tomocell.training.patches import PlaneReader
-    from tomocell.training.trainingset import read_training_set
 
     data = read_training_set(results / MODEL / "training_set.json").model_copy(update={"ignore_value": 0})
     _, target = PlaneReader(results, data, tiny_training.CLASSES).read(data.entries[0], data.entries[0].planes[0])
@@ -293,20 +301,41 @@ def test_what_cannot_be_trained_is_named(results: Path, train: dict[str, Any], w
     assert not (results / MODEL / "model.json").exists()
 
 
+def count_again(results: Path, model: ModelSettings) -> dict[str, Any]:
+    """Return what the model saved says of all the planes that judge, seen by one process."""
+    network, _, _ = load_model(results / MODEL)
+    training_set = read_training_set(results / MODEL / "training_set.json")
+    planes = Source.of(results, training_set, tiny_training.CLASSES, model).whole(training_set.part("validation"))
+    with torch.inference_mode():
+        seen = [planes[index] for index in range(len(planes))]
+        counts = torch.stack([confusion(network(grey[None]), target[None], 2) for grey, target in seen])
+    return metrics_of(counts.sum(0).numpy(), tiny_training.CLASSES.names)
+
+
 def test_two_ranks_train_what_one_would(undisturbed: Path, results: Path) -> None:
-    launch = [sys.executable, "-m", "tomocell.training.launch", "--devices=2", "--", "support.tiny_training", results]
-    done = subprocess.run(launch, env=environment(), capture_output=True, text=True, check=False)
+    """With half of the batch each: the same losses, and the accuracy told is that of all planes, exactly.
+
+    With batch normalisation each rank sees other statistics; all judge with those of the first, which are kept.
+    """
+    other, model = results.parent / "batch", tiny_training.settings(**(LEARN | {"epochs": 2}))
+    shutil.copytree(results, other)
+    batch = tiny_training.settings(epochs=1).model_copy(update={"network": tiny_training.NETWORK | {"norm": "batch"}})
+    (other / "model_settings.json").write_text(batch.model_dump_json())
+    launch = [sys.executable, "-m", "tomocell.training.launch", "--devices=2", "--", "support.tiny_training"]
+    done = subprocess.run([*launch, results, other], env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert (results / "weights.0").read_bytes() == (results / "weights.1").read_bytes()
+    for folder in (results, other):
+        assert (folder / "weights.0").read_bytes() == (folder / "weights.1").read_bytes()
     one, two = history(undisturbed), history(results)
     for key, values in one.items():
         assert two[key] == pytest.approx(values, rel=2e-3, abs=2e-3), key
+    for folder, trained in ((results, model), (other, batch)):
+        card = read_card(folder / MODEL)
+        assert card.training["ranks"] == 2
+        assert card.metrics == count_again(folder, trained)
 
 
 def test_a_rank_with_nothing_to_judge_keeps_step(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tomocell.training.samples import Source
-    from tomocell.training.trainingset import read_training_set
-
     training_set = read_training_set(results / MODEL / "training_set.json")
     source = Source.of(results, training_set, tiny_training.CLASSES, tiny_training.settings())
     monkeypatch.setattr(Learner, "_world", 100)

@@ -27,10 +27,8 @@ rule train:
         cpus_per_task=lambda wildcards, threads: threads,
     params:
         study=PROJECT.path,
-        model=lambda wildcards: LEARNERS[wildcards.model].model.model_dump(
-            mode="json", exclude={"infer"}
-        ),
-        digest=weights_digest(STUDY.model.architecture),
+        model=lambda wildcards: LEARNERS[wildcards.model].model.what_trains,
+        digest=lambda wildcards: weights_digest(LEARNERS[wildcards.model].model),
     shell:
         "python -m tomocell.training.launch --nodes {resources.nodes} --devices {resources.devices} "
         "--cpus {resources.cpus_per_task} --gres '{resources.gres}' "

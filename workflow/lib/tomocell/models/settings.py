@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from tomocell.errors import Fault
 from tomocell.settings.base import Frozen
 from tomocell.settings.types import Count
+from tomocell.training.augment_settings import AugmentSettings
 from tomocell.training.settings import SamplingSettings, SplitSettings
 
 Edges = tuple[Count, Count] | tuple[Count, Count, Count]
@@ -25,14 +26,40 @@ class TrainSettings(Frozen):
         ge=1,
         description="Patches drawn from each labelled plane (cubes: from each tile that holds labels) in an epoch.",
     )
-    batch_size: int = Field(16, ge=1, description="Patches per step, over all ranks together.")
-    learning_rate: float = Field(1e-3, gt=0, description="Adam's step size.")
-    least_learning_rate: float = Field(1e-6, ge=0, description="Where the plateau schedule stops.")
-    plateau_epochs: int = Field(
-        10, ge=1, description="Epochs without a better validation loss before the step shrinks."
+    batch_size: int = Field(16, ge=1, description="Patches per batch, over all ranks together.")
+    accumulate_batches: int = Field(
+        1, ge=1, description="Batches whose gradients are averaged before a step, where memory holds no larger batch."
     )
+    loss: str = Field("cross_entropy", description="Module of tomocell.training.losses.")
+    loss_settings: dict[str, Any] = Field({}, description="Settings of that loss.")
+    class_weights: dict[str, float] = Field({}, description="Weight of a class in the loss; 1 where not given.")
+    learning_rate: float = Field(1e-4, gt=0, description="Adam's step size at the beginning.")
+    least_learning_rate: float = Field(1e-6, ge=0, description="Where the schedule ends.")
+    schedule: Literal["plateau", "cosine", "constant"] = Field(
+        "plateau",
+        description="plateau: the step shrinks where the validation loss stands still. cosine: it falls along a cosine "
+        "over 'epochs'. constant: it stays.",
+    )
+    plateau_epochs: int = Field(
+        10, ge=1, description="plateau: epochs without a better validation loss before the step shrinks."
+    )
+    plateau_factor: float = Field(0.2, gt=0, lt=1, description="plateau: what the step is multiplied by.")
     patience_epochs: int = Field(
         10, ge=1, description="Epochs without better validation accuracy before training ends."
+    )
+    time_min: float | None = Field(
+        None,
+        gt=0,
+        description="Minutes after which training ends, those before a kill included; null: no limit. The weights then "
+        "depend on the machine's speed.",
+    )
+    clip_norm: float | None = Field(None, gt=0, description="Longest gradient; longer ones are shortened to it.")
+    ema_decay: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Judge and keep weights averaged over steps, each counting this much less than the next (0.999); "
+        "null: the weights as they are.",
     )
     seed: int = Field(
         0,
@@ -44,11 +71,10 @@ class TrainSettings(Frozen):
         (),
         description="Timesteps ('timestep' or 'series/timestep') held out for validation; none: the last labelled one.",
     )
-    class_weights: dict[str, float] = Field({}, description="Weight of a class in the loss; 1 where not given.")
-    flips: bool = Field(default=True, description="Mirror patches at random along both axes.")
-    grey_jitter: float = Field(0.05, ge=0, description="Random gain and offset of grey values, in standard deviations.")
-    precision: Literal["32", "16-mixed", "bf16-mixed"] = Field(
-        "32", description="Arithmetic: 16-mixed on V100, bf16 on A100."
+    augment: AugmentSettings = Field(AugmentSettings(), description="What is done to patches.")
+    precision: Literal["auto", "32", "16-mixed", "bf16-mixed"] = Field(
+        "auto",
+        description="Arithmetic. auto: bf16-mixed on GPUs from A100 on, 16-mixed on older ones (V100), 32 on a CPU.",
     )
 
 
@@ -91,6 +117,14 @@ class ModelSettings(Frozen):
     split: SplitSettings = Field(SplitSettings(), description="Which labels train and which only judge.")
     train: TrainSettings = Field(TrainSettings(), description="How it is trained.")
     infer: InferSettings = Field(InferSettings(), description="How it is applied.")
+    tensorboard: bool = Field(
+        default=False, description="Write the curves for TensorBoard, too, to results/tensorboard/<name>."
+    )
+
+    @property
+    def what_trains(self) -> dict[str, Any]:
+        """The settings that change the weights, as JSON has them."""
+        return self.model_dump(mode="json", exclude={"infer", "tensorboard"})
 
     @property
     def sees_cubes(self) -> bool:

@@ -99,8 +99,17 @@ def _is_for_type_checkers(node: ast.AST) -> bool:
 def _from_import(module: str, names: list[str]) -> set[str]:
     if not module.startswith(PACKAGE):
         return set()
-    submodules = {f"{module}.{name}" for name in names if _is_module(f"{module}.{name}")}
+    # Only packages are asked for submodules: to ask a module would import it, with torch where it needs it.
+    submodules = (
+        {f"{module}.{name}" for name in names if _is_module(f"{module}.{name}")} if _is_package(module) else set()
+    )
     return submodules | {module}
+
+
+@cache
+def _is_package(name: str) -> bool:
+    spec = importlib.util.find_spec(name)
+    return spec is not None and spec.submodule_search_locations is not None
 
 
 @cache

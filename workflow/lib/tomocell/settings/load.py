@@ -15,6 +15,7 @@ from tomocell.settings.plug_ins import (
     faults_of_follower,
     settings_of_analysis,
     settings_of_follower,
+    settings_of_loss,
     settings_of_network,
 )
 from tomocell.settings.samples import Sample, SampleSheet
@@ -67,6 +68,7 @@ def load_project(path: Path) -> Project:
         faults.extend(faults_of_follower(name, settings, samples, measures, f"{path}, series"))
     if study.model is not None and not study.model.trained:
         _collect(faults, partial(settings_of_network, study.model, f"{path}, model"))
+        _collect(faults, partial(settings_of_loss, study.model, f"{path}, model"))
     learns = study.classifier is not None or (study.model is not None and not study.model.trained)
     if sheet is not None and learns and not sheet.labelled():
         expected = "annotations to train on"

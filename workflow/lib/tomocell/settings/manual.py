@@ -20,6 +20,7 @@ PLUG_INS = {
     "measure": ("tomocell.analyses", "measure"),
     "series": ("tomocell.series", "follow"),
     "model.network": ("tomocell.models", "build"),
+    "model.train.loss_settings": ("tomocell.training.losses", "sums"),
 }
 
 

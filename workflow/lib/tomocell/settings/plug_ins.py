@@ -54,6 +54,16 @@ def settings_of_network(model: ModelSettings, where: str = "model") -> Frozen:
     return _validate(module.Settings, model.network, f"{where}.network")
 
 
+def settings_of_loss(model: ModelSettings, where: str = "model") -> Frozen:
+    """Return the settings of a loss, checked by the module that offers it.
+
+    Raises:
+        BadInput: If there is no such loss, or a value is wrong.
+    """
+    module = _load("tomocell.training.losses", model.train.loss, "sums", f"{where}.train.loss")
+    return _validate(module.Settings, model.train.loss_settings, f"{where}.train.loss_settings")
+
+
 def faults_of_follower(
     name: str, settings: Frozen | None, samples: Sequence[Sample], measures: Mapping[str, Frozen | None], where: str
 ) -> list[Fault]:

@@ -74,6 +74,8 @@ def model_card(
                 for labels in entry.label_sets
             ],
             "epochs": len(outcome.history),
+            "stopped_by": outcome.stopped_by,
+            "precision": outcome.precision,
             "ranks": rank_count(),
         },
     )

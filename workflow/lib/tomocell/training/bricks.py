@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,7 @@ class BrickCache:
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._bricks: OrderedDict[tuple[str, tuple[int, ...]], NDArray[Any]] = OrderedDict()
+        self._lock = Lock()
         self.bytes = 0
 
     def read(self, volume: Volume, region: Region, brick: Shape) -> NDArray[Any]:
@@ -43,6 +45,10 @@ class BrickCache:
         return out
 
     def _brick(self, volume: Volume, place: tuple[int, ...], brick: Shape) -> NDArray[Any]:
+        with self._lock:
+            return self._kept(volume, place, brick)
+
+    def _kept(self, volume: Volume, place: tuple[int, ...], brick: Shape) -> NDArray[Any]:
         key = (volume.name, place)
         if key not in self._bricks:
             z, y, x = (

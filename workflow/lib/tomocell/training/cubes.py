@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from tomocell.training.augment import augment
+from tomocell.training.augmentations.apply import augment
 from tomocell.training.bricks import BrickCache, CachedVolume
 from tomocell.training.patches import CACHE_MB, IGNORED, StoreReader, pad, start_around
 
@@ -66,14 +66,25 @@ class RandomCubes(Dataset["Sample"]):
         return len(self._tiles)
 
     def __getitem__(self, index: int) -> Sample:
-        random = np.random.default_rng((self._model.train.seed, self._epoch, index))
+        random = self._random(index)
+        grey, target = augment(*self._cube(index, random)[2], self._model, random)
+        return torch.from_numpy(grey), torch.from_numpy(target.astype(np.int64))
+
+    def where(self, index: int) -> str:
+        """Return the place of a sample, in words."""
+        entry, start, _ = self._cube(index, self._random(index))
+        return f"{entry.series}/{entry.timestep}, cube at (z, y, x) = {start}"
+
+    def _cube(self, index: int, random: np.random.Generator) -> tuple[Entry, Point, Pixels]:
         home, tile = self._tiles[index]
         entry, start = self._place(home, tile, random)
-        grey, target = self._reader.read(entry, start, self._edges)
-        if (target == IGNORED).all():  # labels are sparse, and it was moved away from them
-            grey, target = self._reader.read(home, tile, self._edges)
-        grey, target = augment(grey, target, self._model.train, random)
-        return torch.from_numpy(grey), torch.from_numpy(target.astype(np.int64))
+        pixels = self._reader.read(entry, start, self._edges)
+        if (pixels[1] == IGNORED).all():  # labels are sparse, and it was moved away from them
+            return home, tile, self._reader.read(home, tile, self._edges)
+        return entry, start, pixels
+
+    def _random(self, index: int) -> np.random.Generator:
+        return np.random.default_rng((self._model.train.seed, self._epoch, index))
 
     def _place(self, entry: Entry, tile: Point, random: np.random.Generator) -> tuple[Entry, Point]:
         moved = [

@@ -1,33 +1,52 @@
-"""Losses that count labelled pixels only, and count them over all ranks."""
+"""The loss of a training, over all its outputs and ranks; the confusion matrix."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.nn import functional
+
+from tomocell.settings import discovery
+from tomocell.settings.plug_ins import settings_of_loss
+from tomocell.training.losses._voxels import IGNORED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import ModuleType
+
     from torch import Tensor
 
-IGNORED = -1
+    from tomocell.models.settings import ModelSettings
+
+__all__ = ["IGNORED", "Loss", "confusion"]
 
 
-def summed_cross_entropy(logits: Tensor, target: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the sum of weighted cross-entropies over labelled pixels, and the sum of their weights.
+@dataclass(frozen=True)
+class Loss:
+    """A loss with its settings."""
 
-    The mean over all ranks is the ratio of the two sums over all ranks; a mean of each rank's mean would weigh a
-    pixel by how few labels its rank happened to draw.
+    module: ModuleType
+    settings: Any
 
-    Args:
-        logits: Shape (N, classes, rows, columns), or (N, classes, Z, Y, X).
-        target: Shape (N, rows, columns) or (N, Z, Y, X), class indices, -1 where not labelled.
-        weights: Shape (classes,).
-    """
-    # Summed outside: torch's own sum over pixels has no deterministic order on GPUs, on which trainings insist.
-    each = functional.cross_entropy(logits.float(), target, weights, ignore_index=IGNORED, reduction="none")
-    counted = weights[target.clamp(min=0)] * (target != IGNORED)
-    return each.sum(), counted.sum()
+    @classmethod
+    def of(cls, model: ModelSettings) -> Loss:
+        """Return the loss that a model's training names."""
+        settings = settings_of_loss(model)
+        return cls(discovery.load("tomocell.training.losses", model.train.loss, "sums"), settings)
+
+    def sums(self, outputs: Sequence[Tensor], target: Tensor, weights: Tensor) -> Tensor:
+        """Return the sums of each output, shape (outputs, n)."""
+        return torch.stack([self.module.sums(logits, target, weights, self.settings) for logits in outputs])
+
+    def value(self, sums: Tensor, weights: Tensor) -> Tensor:
+        """Return the mean of the outputs' losses: one of most networks, more with deep supervision."""
+        return torch.stack([self.module.value(row, weights, self.settings) for row in sums]).mean()
+
+    def over_ranks(self, own: Tensor, weights: Tensor, add: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return the loss of all ranks' voxels, with the gradient of this rank's; ``add`` sums over ranks."""
+        alone = own.detach()
+        return self.value(own + (add(alone.clone()) - alone), weights)
 
 
 def confusion(logits: Tensor, target: Tensor, classes: int) -> Tensor:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from tomocell.training.augment import augment
+from tomocell.training.augmentations.apply import augment
 from tomocell.volumes.planes import axis_number, read_plane
 from tomocell.volumes.store import open_store
 
@@ -67,19 +68,36 @@ class PlaneReader(StoreReader):
         self._axis = axis_number(training_set.plane_axis)
         self._most_bytes = cache_mb << 20
         self._cache: OrderedDict[tuple[str, str, int], Pixels] = OrderedDict()
+        self._counts: dict[tuple[str, str, int], NDArray[np.int64]] = {}
+        self._classes = len(list(classes))
+        self._lock = Lock()  # batches are made ahead by a thread, while planes that judge are read by another
+
+    def shape(self, entry: Entry) -> tuple[int, ...]:
+        """Return the rows and columns of the planes of an entry."""
+        return tuple(size for axis, size in enumerate(self.store(entry.grey).shape) if axis != self._axis)
 
     def read(self, entry: Entry, plane: int) -> Pixels:
         """Return grey values in standard deviations from the mean, and class indices (-1: not labelled).
 
-        Shapes (planes, rows, columns) and (rows, columns).
+        Shapes (planes, rows, columns) and (rows, columns). Threads may read at once.
         """
         key = (entry.grey, entry.part, plane)
-        if key not in self._cache:
-            self._cache[key] = self._load(entry, plane)
-            while len(self._cache) > 1 and self.cached_bytes() > self._most_bytes:
-                self._cache.popitem(last=False)
-        self._cache.move_to_end(key)
-        return self._cache[key]
+        with self._lock:
+            if key not in self._cache:
+                self._cache[key] = self._load(entry, plane)
+                while len(self._cache) > 1 and self.cached_bytes() > self._most_bytes:
+                    self._counts.pop(self._cache.popitem(last=False)[0], None)
+            self._cache.move_to_end(key)
+            return self._cache[key]
+
+    def counts(self, entry: Entry, plane: int) -> NDArray[np.int64]:
+        """Return how many pixels of each class each row holds, shape (classes, rows)."""
+        key = (entry.grey, entry.part, plane)
+        if key not in self._counts:
+            target = self.read(entry, plane)[1]
+            found = [np.count_nonzero(target == index, axis=1) for index in range(self._classes)]
+            self._counts[key] = np.array(found, np.int64)
+        return self._counts[key]
 
     def cached_bytes(self) -> int:
         """Return what the planes kept take."""
@@ -117,22 +135,34 @@ class RandomPatches(Dataset[Sample]):
         return len(self._planes)
 
     def __getitem__(self, index: int) -> Sample:
-        random = np.random.default_rng((self._model.train.seed, self._epoch, index))
-        grey, target = self._crop(self._planes[index], random)
-        grey, target = augment(grey, target, self._model.train, random)
+        random = self._random(index)
+        (entry, plane), start = self._place(self._planes[index], random)
+        patch = self._model.patch_voxels
+        grey, target = cut_out(*pad(*self._reader.read(entry, plane), patch), start, patch)
+        grey, target = augment(grey, target, self._model, random)
         return torch.from_numpy(grey), torch.from_numpy(target.astype(np.int64))
 
-    def _crop(self, place: tuple[Entry, int], random: np.random.Generator) -> Pixels:
+    def where(self, index: int) -> str:
+        """Return the place of a sample, in words."""
+        (entry, plane), (row, column) = self._place(self._planes[index], self._random(index))
+        across = self._model.plane_axis
+        return f"{entry.series}/{entry.timestep}, plane {across} = {plane}, corner at row {row}, column {column}"
+
+    def _random(self, index: int) -> np.random.Generator:
+        return np.random.default_rng((self._model.train.seed, self._epoch, index))
+
+    def _place(self, place: tuple[Entry, int], random: np.random.Generator) -> tuple[tuple[Entry, int], list[int]]:
         patch = self._model.patch_voxels
         on_foreground = random.random() < self._model.sampling.foreground_share
         wanted = int(random.choice(list(self._rare))) if on_foreground and self._rare else None
         if wanted is not None:
             place = self._rare[wanted][int(random.integers(len(self._rare[wanted])))]
-        grey, target = pad(*self._reader.read(*place), patch)
-        start = [int(random.integers(size - edge + 1)) for size, edge in zip(target.shape, patch, strict=True)]
+        shape = [max(size, edge) for size, edge in zip(self._reader.shape(place[0]), patch, strict=True)]
+        start = [int(random.integers(size - edge + 1)) for size, edge in zip(shape, patch, strict=True)]
         if on_foreground:
-            start = start_around(_pixel_of(target, wanted, random), target.shape, patch)
-        return cut_out(grey, target, start, patch)
+            target, counts = self._reader.read(*place)[1], self._reader.counts(*place)
+            start = start_around(_pixel_of(target, counts, wanted, random), tuple(shape), patch)
+        return place, start
 
 
 class WholePlanes(Dataset[Sample]):
@@ -145,7 +175,7 @@ class WholePlanes(Dataset[Sample]):
             (entry, plane, corner)
             for entry in entries
             for plane in entry.planes
-            for corner in _corners(reader.read(entry, plane)[1].shape, patch)
+            for corner in _corners(reader.shape(entry), patch)
         ]
 
     def __len__(self) -> int:
@@ -192,11 +222,23 @@ def _corners(shape: tuple[int, ...], patch: tuple[int, ...]) -> list[list[int]]:
     return [[row, column] for row in range(0, shape[0], patch[0]) for column in range(0, shape[1], patch[1])]
 
 
-def _pixel_of(target: NDArray[np.int16], wanted: int | None, random: np.random.Generator) -> tuple[int, int]:
-    """Return a pixel of the class wanted, or of a class drawn from those that are there."""
-    present = np.unique(target[target != IGNORED])
+def _pixel_of(
+    target: NDArray[np.int16], counts: NDArray[np.int64], wanted: int | None, random: np.random.Generator
+) -> tuple[int, int]:
+    """Return a pixel of the class wanted, or of a class drawn from those that are there; all its pixels alike.
+
+    Args:
+        target: Class indices.
+        counts: Pixels of each class in each row: to look for them in the whole plane would take longer than the step.
+        wanted: Class index.
+        random: Draws.
+    """
+    present = np.flatnonzero(counts.sum(1))
     if not present.size:
         return target.shape[0] // 2, target.shape[1] // 2
-    member = wanted if wanted is not None and wanted in present else random.choice(present)
-    row, column = np.unravel_index(int(random.choice(np.flatnonzero(target == member))), target.shape)
-    return int(row), int(column)
+    member = wanted if wanted is not None and wanted in present else int(random.choice(present))
+    until = counts[member].cumsum()
+    number = int(random.integers(until[-1]))
+    row = int(np.searchsorted(until, number, side="right"))
+    column = np.flatnonzero(target[row] == member)[number - int(until[row] - counts[member][row])]
+    return row, int(column)

@@ -23,6 +23,11 @@ class EveryRankItsShare(Sampler[list[int]]):
             raise BadInput(
                 Fault("model.train.batch_size", batch, f"a multiple of {world} ranks", "change it, or use fewer")
             )
+        if samples < world:
+            remedy = "label more planes, raise patches_per_plane, or use fewer ranks"
+            raise BadInput(
+                Fault("training set", f"{samples} patches", f"at least one for each of {world} ranks", remedy)
+            )
         if samples < batch:
             remedy = "label more planes, raise patches_per_plane, or lower batch_size"
             raise BadInput(Fault("training set", f"{samples} patches", f"at least one batch of {batch}", remedy))
@@ -33,7 +38,10 @@ class EveryRankItsShare(Sampler[list[int]]):
         return self._steps
 
     def __iter__(self) -> Iterator[list[int]]:
+        return map(self.batch, range(self._steps))
+
+    def batch(self, step: int) -> list[int]:
+        """Return this rank's samples of a step."""
         share = self._batch // self._world
-        for step in range(self._steps):
-            first = step * self._batch + self._rank * share
-            yield list(range(first, first + share))
+        first = step * self._batch + self._rank * share
+        return list(range(first, first + share))

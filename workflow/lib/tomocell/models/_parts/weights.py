@@ -6,7 +6,7 @@ import itertools
 import pickle
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "network")  # where trainers put weights in their checkpoints
 COUNTERS = "num_batches_tracked"  # files of before 2018 have none, and nothing here depends on them
+PLAIN = "save its state_dict alone: torch.save(network.state_dict(), ...), or as safetensors"
 NAMED = 4  # names in a message
 
 
@@ -33,7 +34,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise BadInput(Fault(str(path), "no file", "a file of weights", "correct the path, or put the file there"))
-    return _read_safetensors(path) if path.suffix == ".safetensors" else _tensors_of(path, _read_pickled(path))
+    return _read_safetensors(path) if path.suffix == ".safetensors" else _tensors_of(path, read_checkpoint(path))
 
 
 def load_into(network: nn.Module, tensors: Mapping[str, Tensor], where: str, expected: str, remedy: str) -> None:
@@ -84,18 +85,23 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _read_pickled(path: Path) -> object:
+def read_checkpoint(path: Path, remedy: str = PLAIN) -> Any:  # noqa: ANN401
+    """Return what a file of torch.save holds, on the CPU; tensors and plain containers only, nothing of it is run.
+
+    Raises:
+        BadInput: If it is broken or holds code; ``remedy`` says what to do then.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of other pickle protocols; what cannot be read is an error all the same
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        remedy = "save its state_dict alone: torch.save(network.state_dict(), ...), or as safetensors"
         found = f"code or objects that are no tensors ({_refused(error)})"
         raise BadInput(Fault(str(path), found, "tensors alone; nothing of it was run", remedy)) from error
     except Exception as error:  # a broken file makes torch raise almost anything
         expected = "a checkpoint or state_dict as torch.save writes it"
-        raise BadInput(Fault(str(path), _first_line(error), expected, "copy or make it again")) from error
+        remedy = "copy or make it again" if remedy == PLAIN else remedy
+        raise BadInput(Fault(str(path), _first_line(error), expected, remedy)) from error
 
 
 def _tensors_of(path: Path, content: object) -> dict[str, Tensor]:
