@@ -194,7 +194,10 @@ def write_threshold_network(path: Path) -> None:
 
 def test_weights_that_start_a_network_are_an_input_of_its_training(house: House) -> None:
     network = "{pretrained: {path: weights/resnext.pth%s}}"
-    section = f"model: {{name: net, architecture: resnext_unet, classes: [pore, solid], network: {network}}}"
+    section = (
+        "model: {name: net, architecture: resnext_unet, classes: [pore, solid], patch_voxels: [16, 16], "
+        f"network: {network}}}"
+    )
     house.edit("small.yaml", "threshold: {dark: pore, bright: solid}", section % "")
     (house.root / "small.tsv").write_text("series\ttimestep\tpath\tlabels\nball\tt00\tball.tif\tball.tif\n")
     (house.root / "results/ball/t00/volume.manifest.json").touch()
