@@ -22,11 +22,20 @@ if STUDY.registration:
     include: "workflow/rules/register.smk"
 
 
-# Labels come from a trained model or from a threshold.
-if STUDY.model:
+# Labels come from a model, trained here unless it was elsewhere, or from a threshold.
+if STUDY.model and not STUDY.model.trained:
 
     include: "workflow/rules/label.smk"
     include: "workflow/rules/train.smk"
+
+
+if PRETRAINED and PRETRAINED.url:
+
+    include: "workflow/rules/weights.smk"
+
+
+if STUDY.model:
+
     include: "workflow/rules/infer.smk"
 
 

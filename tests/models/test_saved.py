@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,24 +11,9 @@ import torch
 from support.tiny_model import NETWORK, save_tiny
 from tomocell.errors import BadInput
 from tomocell.models.saved import CARD, WEIGHTS, load_model, read_card
-from tomocell.settings import discovery
-from tomocell.settings.base import Frozen
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-ARCHITECTURES = discovery.names_offering("tomocell.models", "build")
-
-
-@pytest.mark.parametrize("name", ARCHITECTURES)
-def test_an_architecture_keeps_its_contract(name: str) -> None:
-    module = importlib.import_module(f"tomocell.models.{name}")
-    assert issubclass(module.Settings, Frozen)
-    settings = module.Settings(channels=(4, 8)) if name == "residual_unet" else module.Settings()
-    edge = module.stride(settings) * 3
-    network = module.build(settings, 1, 5).eval()
-    with torch.inference_mode():
-        assert network(torch.zeros(2, 1, edge, 2 * edge)).shape == (2, 5, edge, 2 * edge)
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ MODEL_FAULTS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "misspelt class": ({"classes": ["pore", "sold"]}, ("sold", "pore, solid")),
     "unknown architecture": ({"architecture": "unet9"}, ("model", "unet9", "residual_unet")),
     "unknown network setting": ({"network": {"chanels": [4, 8]}}, ("model.network, chanels", "known")),
-    "one level": ({"network": {"channels": [4]}}, ("model.network", "two levels")),
+    "one level": ({"network": {"channels": [4]}}, ("model.network, channels", "at least 2 items")),
     "weight of no class": ({"train": {"class_weights": {"sold": 2}}}, ("model", "sold", "classes of the model")),
 }
 

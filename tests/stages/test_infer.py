@@ -45,11 +45,11 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tomocell.stages.infer.Layout", layout)
 
 
-@pytest.mark.parametrize("axis", ["z", "y", "x"])
+@pytest.mark.parametrize(("axis", "planes"), [("z", 1), ("y", 1), ("x", 1), ("z", 3), ("y", 11)])
 def test_labels_do_not_depend_on_blocks_or_batches(
-    tmp_path: Path, grey: StoreVolume, axis: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, grey: StoreVolume, axis: str, planes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save_tiny(tmp_path / "model", plane_axis=axis)
+    save_tiny(tmp_path / "model", plane_axis=axis, planes=planes)
     infer(grey, tmp_path / "model", tmp_path / "one" / "labels.ome.zarr", SETTINGS, LIMITS)
     monkeypatch.setattr(runner, "choose_core", lambda _shape, _need, _limits, grain: grain)
     infer(grey, tmp_path / "model", tmp_path / "other" / "labels.ome.zarr", SETTINGS, LIMITS)
@@ -91,7 +91,7 @@ from tomocell.volumes.store import Layout, open_store
 runner.choose_core = lambda shape, need, limits, grain: grain
 stage.Layout = lambda *a: Layout(*a, chunk=(4, 4, 4), shard=(4, 4, 4))
 label = stage.PlanePredictor.label
-stage.PlanePredictor.label = lambda self, grey: (time.sleep(0.5), label(self, grey))[1]
+stage.PlanePredictor.label = lambda self, *given: (time.sleep(0.5), label(self, *given))[1]
 settings = InferSettings(tile_voxels=(8, 16), overlap=0.25, batch_size=3)
 folder = Path(sys.argv[1])
 grey, labels = open_store(folder / "volume.ome.zarr"), folder / "killed" / "labels.ome.zarr"

@@ -37,6 +37,6 @@ def card(**changes: Any) -> ModelCard:
 def save_tiny(folder: Path, **changes: Any) -> ModelCard:
     torch.manual_seed(0)
     made = card(**changes)
-    network, _ = build_network(made.architecture, made.network, 1, len(made.classes))
+    network, _ = build_network(made.architecture, made.network, made.planes, len(made.classes))
     save_model(folder, made, network.state_dict())
     return made

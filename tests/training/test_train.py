@@ -304,16 +304,16 @@ def test_two_ranks_train_what_one_would(undisturbed: Path, results: Path) -> Non
 
 
 def test_a_rank_with_nothing_to_judge_keeps_step(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tomocell.training.patches import PlaneReader
+    from tomocell.training.samples import Source
     from tomocell.training.trainingset import read_training_set
 
     training_set = read_training_set(results / MODEL / "training_set.json")
-    reader = PlaneReader(results, training_set, tiny_training.CLASSES)
+    source = Source.of(results, training_set, tiny_training.CLASSES, tiny_training.settings())
     monkeypatch.setattr(Learner, "_world", 100)
     judged = []
     for rank in range(100):
         monkeypatch.setattr(Learner, "_rank", rank)
-        learner = Learner(None, reader, training_set, tiny_training.settings(batch_size=100))  # type: ignore[arg-type]
+        learner = Learner(None, source, training_set, tiny_training.settings(batch_size=100))  # type: ignore[arg-type]
         assert len(learner.val_dataloader()) == 1
         judged.append(learner._judges)
     assert sum(judged) == 12  # three planes of 12 x 28 in windows of 8 x 16

@@ -6,6 +6,8 @@ import re
 import shutil
 import signal
 import time
+import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,9 @@ import pytest
 from tomocell.volumes.store import open_store
 from tomocell.volumes.volume import whole
 from workflow.conftest_workflow import REPOSITORY, STUDY, House, build_house, write_ball
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.workflow
 
@@ -143,3 +148,64 @@ def test_a_new_analysis_is_one_new_file(house: House) -> None:
     record = json.loads((house.root / "results/ball/t01/column_height.json").read_text())
     assert record["pore_height_um"] == pytest.approx(13 * 2.0, abs=2.0)
     assert "column height" in (house.root / "results/ball/report.html").read_text().lower()
+
+
+MODEL = "model: {name: mine, trained: true, classes: [pore, solid], plane_axis: z, patch_voxels: [16, 16]}"
+
+
+def test_a_model_trained_elsewhere_labels_a_study(house: House) -> None:
+    card = {
+        "format": "torchscript",
+        "classes": {"pore": 0, "solid": 1},
+        "normalisation": {"mean": 100.0, "sd": 20.0},
+        "patch_voxels": [16, 16],
+    }
+    house.edit("small.yaml", "threshold: {dark: pore, bright: solid}", MODEL)
+    done = house.run(check=False)
+    assert done.returncode
+    assert "results/models/mine/model.json" in done.stdout + done.stderr
+    folder = house.root / "results/models/mine"
+    folder.mkdir(parents=True)
+    (folder / "model.json").write_text(json.dumps(card))
+    write_threshold_network(folder / "model.pt")
+    assert house.planned() == {"infer": 2, "refine": 2, "measure": 4, "collect": 2, "report": 1}
+    before = json.loads((house.root / "results/ball/t00/porosity.json").read_text())["porosity"]
+    house.run()
+    after = json.loads((house.root / "results/ball/t00/porosity.json").read_text())["porosity"]
+    assert after == pytest.approx(before, abs=0.01)
+    assert "torchscript" in (house.root / "results/ball/report.html").read_text()
+    (folder / "model.json").write_text(json.dumps(card | {"classes": {"pore": 0, "fibre": 1}}))
+    assert "fibre" in house.run(check=False).stderr
+
+
+def write_threshold_network(path: Path) -> None:
+    import torch
+
+    class Bright(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.cat([-x, x], 1)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.script(Bright()).save(str(path))
+
+
+def test_weights_that_start_a_network_are_an_input_of_its_training(house: House) -> None:
+    network = "{pretrained: {path: weights/resnext.pth%s}}"
+    section = f"model: {{name: net, architecture: resnext_unet, classes: [pore, solid], network: {network}}}"
+    house.edit("small.yaml", "threshold: {dark: pore, bright: solid}", section % "")
+    (house.root / "small.tsv").write_text("series\ttimestep\tpath\tlabels\nball\tt00\tball.tif\tball.tif\n")
+    (house.root / "results/ball/t00/volume.manifest.json").touch()
+    done = house.run("--dry-run", check=False)
+    assert done.returncode
+    assert "weights/resnext.pth" in done.stdout + done.stderr
+    assert "'url' and 'sha256'" in done.stdout + done.stderr
+    given = ", url: 'http://127.0.0.1:9/resnext.pth', sha256: '01234567'"
+    house.edit("small.yaml", "resnext.pth", f"resnext.pth{given}")
+    assert {"weights": 1, "train": 1}.items() <= house.planned().items()
+    house.run("--", "weights", check=False)
+    assert "http://127.0.0.1:9/resnext.pth" in (house.root / "results/logs/weights/net.log").read_text()
+    assert not (house.root / "weights/resnext.pth").exists()
+    (house.root / "weights").mkdir(exist_ok=True)
+    (house.root / "weights/resnext.pth").touch()
+    assert "weights" not in house.planned()

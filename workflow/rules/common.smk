@@ -21,7 +21,7 @@ from tomocell.reporting import assets
 from tomocell.settings import discovery
 from tomocell.settings.digest import script_digest
 from tomocell.settings.load import load_project
-from tomocell.settings.preflight import check_scans
+from tomocell.settings.preflight import check_scans, pretrained_of
 from tomocell.settings.variables import check_variables
 from tomocell.training.modules import weights_digest
 
@@ -39,6 +39,7 @@ def or_stop(read, *arguments):
 PROJECT = or_stop(load_project, Path(config.get("study", DEFAULT_STUDY)))
 STUDY, SHEET, RESULTS = PROJECT.study, PROJECT.sheet, PROJECT.study.results
 STEP = f"{RESULTS}/{{series}}/{{timestep}}"
+PRETRAINED = pretrained_of(STUDY)
 ENVIRONMENT = "../../envs/tomocell.yaml"
 
 

@@ -1,11 +1,21 @@
-# The trained model labels every timestep.
+# The model labels every timestep.
+from tomocell.models.saved import WEIGHTS, check_own_model
+
+MODEL = f"{RESULTS}/models/{STUDY.model.name}"
+# A model trained elsewhere says itself what it is.
+OWN = (
+    or_stop(check_own_model, Path(MODEL), STUDY.label_classes)
+    if STUDY.model.trained
+    else None
+)
+ARCHITECTURE = OWN.architecture if OWN else STUDY.model.architecture
 
 
 rule infer:
     input:
         grey=f"{STEP}/{STUDY.grey}.manifest.json",
-        card=f"{RESULTS}/models/{STUDY.model.name}/model.json",
-        weights=f"{RESULTS}/models/{STUDY.model.name}/model.safetensors",
+        card=f"{MODEL}/model.json",
+        weights=f"{MODEL}/{OWN.weights_file if OWN else WEIGHTS}",
     output:
         manifest=f"{STEP}/labels.manifest.json",
     log:
@@ -20,6 +30,8 @@ rule infer:
         runtime=minutes(per_gigavoxel=30),
     params:
         settings=STUDY.model.infer.model_dump(mode="json"),
-        digest=digest_of("infer", f"tomocell.models.{STUDY.model.architecture}"),
+        digest=digest_of(
+            "infer", *([f"tomocell.models.{ARCHITECTURE}"] if ARCHITECTURE else [])
+        ),
     script:
         "../../scripts/infer.py"

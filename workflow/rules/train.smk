@@ -4,6 +4,7 @@
 rule train:
     input:
         training_set=f"{RESULTS}/models/{{model}}/training_set.json",
+        pretrained=PRETRAINED.path if PRETRAINED else [],
     output:
         card=f"{RESULTS}/models/{{model}}/model.json",
         weights=f"{RESULTS}/models/{{model}}/model.safetensors",

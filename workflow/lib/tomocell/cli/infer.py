@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("model", type=Path, metavar="MODEL_DIR", help="folder with model.json and model.safetensors")
+    parser.add_argument("model", type=Path, metavar="MODEL_DIR", help="folder with model.json and its weights")
     parser.add_argument("volume", type=Path, help="grey volume, any input format")
     _options.add_volume(parser)
     _options.add_settings(parser, InferSettings)

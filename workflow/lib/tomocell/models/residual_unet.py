@@ -7,41 +7,35 @@ Sources: Kerfoot et al. 2019, doi:10.1007/978-3-030-12029-0_40; Huang et al. 202
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from tomocell.settings.base import Frozen
+from tomocell.settings.types import Levels
 
 if TYPE_CHECKING:
     from torch import nn
 
-Channels = Annotated[int, Field(ge=1)]
+DIMENSIONS = 2
 
 
 class Settings(Frozen):
     """Settings of the residual U-Net; the defaults are the published network of 7 levels."""
 
-    channels: tuple[Channels, ...] = Field((32, 64, 128, 256, 512, 512, 512), description="Channels of each level.")
+    channels: Levels = Field((32, 64, 128, 256, 512, 512, 512), description="Channels of each level.")
     blocks_per_level: int = Field(2, ge=1, description="Convolutions in a residual block.")
     dropout: float = Field(0.2, ge=0, lt=1, description="Share of activations dropped while training.")
     norm: Literal["batch", "instance"] = Field(
         "batch", description="Normalisation over the batch (each rank its own) or over each patch alone."
     )
 
-    @model_validator(mode="after")
-    def _levels(self) -> Self:
-        if len(self.channels) < 2:  # noqa: PLR2004
-            msg = "expected at least two levels of channels; give two numbers or more"
-            raise ValueError(msg)
-        return self
+
+TINY = Settings(channels=(4, 8), blocks_per_level=1, dropout=0.0)
 
 
 def build(settings: Settings, planes: int, classes: int) -> nn.Module:
-    """Return the network: (N, planes, rows, columns) float32 -> logits (N, classes, rows, columns).
-
-    Rows and columns must be multiples of ``stride(settings)``.
-    """
+    """Return the network: (N, planes, rows, columns) float32 -> logits (N, classes, rows, columns)."""
     from monai.networks.nets.unet import UNet
 
     network: nn.Module = UNet(

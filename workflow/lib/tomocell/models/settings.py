@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from tomocell.settings.base import Frozen
+from tomocell.settings.types import Count
 
-Count = Annotated[int, Field(ge=1)]
+Edges = tuple[Count, Count] | tuple[Count, Count, Count]
+Blend = Literal["even", "gaussian"]
+CUBE = 3
 
 
 class TrainSettings(Frozen):
@@ -46,8 +49,13 @@ class TrainSettings(Frozen):
 class InferSettings(Frozen):
     """How a model is applied."""
 
-    tile_voxels: tuple[Count, Count] = Field((512, 512), description="Tile, rows by columns of the plane.")
+    tile_voxels: Edges = Field(
+        (512, 512), description="Tile, rows by columns of the plane; for a 3D network a cube, (Z, Y, X)."
+    )
     overlap: float = Field(0.25, ge=0, lt=1, description="Share of a tile that neighbouring tiles share.")
+    blend: Blend = Field(
+        "even", description="Weights of overlapping tiles: all even, or gaussian, an eighth of the tile wide (SD)."
+    )
     batch_size: int = Field(4, ge=1, description="Tiles through the network at once.")
 
 
@@ -60,10 +68,43 @@ class ModelSettings(Frozen):
     classes: tuple[str, ...] = Field(
         min_length=2, description="What the network tells apart, in the order of its outputs."
     )
+    trained: bool = Field(
+        default=False,
+        description="The model stands in results/models/<name> already, your own or one trained elsewhere: train none.",
+    )
     plane_axis: Literal["z", "y", "x"] = Field("y", description="Axis across the planes that the network sees.")
-    patch_voxels: tuple[Count, Count] = Field((512, 512), description="Patch, rows by columns of the plane.")
+    planes: int = Field(
+        1,
+        ge=1,
+        description="Neighbouring planes that the network sees at once, the labelled one in the middle (2.5D); odd.",
+    )
+    patch_voxels: Edges = Field(
+        (512, 512), description="Patch, rows by columns of the plane; for a 3D network a cube, (Z, Y, X)."
+    )
     train: TrainSettings = Field(TrainSettings(), description="How it is trained.")
     infer: InferSettings = Field(InferSettings(), description="How it is applied.")
+
+    @property
+    def sees_cubes(self) -> bool:
+        """Whether the network is of three dimensions."""
+        return len(self.patch_voxels) == CUBE
+
+    @model_validator(mode="after")
+    def _patches_as_tiles(self) -> Self:
+        if len(self.patch_voxels) != len(self.infer.tile_voxels):
+            msg = "expected 'patch_voxels' and 'infer.tile_voxels' of as many edges: two of planes, three of cubes"
+            raise ValueError(msg)
+        if self.sees_cubes and self.planes != 1:
+            msg = f"found {self.planes} 'planes' for a network of cubes; leave 'planes' out"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _a_plane_in_the_middle(self) -> Self:
+        if self.planes % 2 == 0:
+            msg = f"expected an odd number of 'planes', so that one is in the middle; found {self.planes}"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _weights_of_its_classes(self) -> Self:

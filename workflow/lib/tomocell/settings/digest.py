@@ -33,6 +33,11 @@ def shallow_digest(*modules: str) -> str:
     return digest.hexdigest()[:16]
 
 
+def modules_within(package: str, module: str) -> list[str]:
+    """Return ``module`` and the modules of ``package`` that it imports, however deep: a plug-in and its parts."""
+    return sorted(name for name in _closure((module,)) if name.startswith(f"{package}."))
+
+
 def script_digest(script: Path, *plug_ins: str) -> str:
     """Return the digest of all that a script imports, and of the plug-ins that it will find."""
     return code_digest(*_imports_of(ast.parse(script.read_text(encoding="utf-8"))), *plug_ins)

@@ -65,9 +65,9 @@ def load_project(path: Path) -> Project:
     samples = sheet.samples if sheet is not None else ()
     for name, settings in followers.items():
         faults.extend(faults_of_follower(name, settings, samples, measures, f"{path}, series"))
-    if study.model is not None:
+    if study.model is not None and not study.model.trained:
         _collect(faults, partial(settings_of_network, study.model, f"{path}, model"))
-    if study.model is not None and sheet is not None:
+    if study.model is not None and not study.model.trained and sheet is not None:
         faults.extend(_label_faults(study.model, sheet, path))
     if faults or sheet is None:
         raise BadInput(*faults)

@@ -30,7 +30,7 @@ def settings_tables() -> str:
         for name in discovery.names_offering(package, attribute):
             module = importlib.import_module(f"{package}.{name}")
             summary = (module.__doc__ or "").splitlines()[0]
-            parts += [f"### `{section}`: `{name}`", summary, _table(module.Settings)]
+            parts += [f"### `{section}`: `{name}`", summary, *_section(f"{section}.{name}", module.Settings)]
     parts += ["## The sample sheet", "Tab-separated, one row per scan; columns may be left out.", _table(Sample)]
     return "\n\n".join(parts) + "\n"
 

@@ -47,6 +47,10 @@ def settings_of_network(model: ModelSettings, where: str = "model") -> Frozen:
         BadInput: If there is no such architecture, or a value is wrong.
     """
     module = _load("tomocell.models", model.architecture, "build", where)
+    if len(model.patch_voxels) != module.DIMENSIONS:
+        expected = f"{module.DIMENSIONS} edges, as {model.architecture} sees {module.DIMENSIONS} dimensions"
+        remedy = "correct it, and infer.tile_voxels with it, or choose another architecture"
+        raise BadInput(Fault(f"{where}.patch_voxels", model.patch_voxels, expected, remedy))
     return _validate(module.Settings, model.network, f"{where}.network")
 
 

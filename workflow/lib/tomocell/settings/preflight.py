@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tomocell.errors import BadInput, Fault
+from tomocell.settings.plug_ins import settings_of_network
 from tomocell.volumes.manifest import Manifest, read_manifest, store_path
 from tomocell.volumes.readers import open_source
 from tomocell.volumes.source import (
@@ -21,6 +22,7 @@ from tomocell.volumes.source import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from tomocell.models._pretrained_settings import Pretrained
     from tomocell.settings.load import Project
     from tomocell.settings.samples import Sample
     from tomocell.settings.study import Study
@@ -30,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 def check_scans(project: Project, manifest_of: Callable[[Sample], Path]) -> None:
-    """Open the header of every scan and of every annotation.
+    """Open the header of every scan and of every annotation, and look for the weights that start a network.
 
     A scan that is gone is accepted where ``manifest_of(sample)``, the manifest of its conversion, names its path.
 
@@ -43,8 +45,16 @@ def check_scans(project: Project, manifest_of: Callable[[Sample], Path]) -> None
         found, shape = _scan(project, sample, manifest_of(sample), where)
         faults.extend(found)
         faults.extend(_annotation_faults(project, sample, _segmented_shape(project.study, shape), where))
+    faults.extend(_weights_faults(project))
     if faults:
         raise BadInput(*faults)
+
+
+def pretrained_of(study: Study) -> Pretrained | None:
+    """Return the file of weights that starts the study's network, if it is to be trained from one."""
+    if study.model is None or study.model.trained:
+        return None
+    return getattr(settings_of_network(study.model), "pretrained", None)
 
 
 def was_converted_from(manifest: Path, raw: Path) -> bool:
@@ -54,6 +64,14 @@ def was_converted_from(manifest: Path, raw: Path) -> bool:
     """
     found = _manifest(manifest)
     return found is not None and "raw" in found.notes and Path(str(found.notes["raw"])) == raw
+
+
+def _weights_faults(project: Project) -> list[Fault]:
+    pretrained = pretrained_of(project.study)
+    if pretrained is None or pretrained.url is not None or Path(pretrained.path).is_file():
+        return []
+    remedy = "put the file there, or give 'url' and 'sha256', so that it is fetched"
+    return [Fault(f"{project.path}, model.network.pretrained.path", pretrained.path, "a file of weights", remedy)]
 
 
 def _manifest(path: Path) -> Manifest | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import lightning
 import pandas as pd
 
-from tomocell.models.saved import ClassCard, ModelCard, Normalisation, build_network, save_model
+from tomocell.models.saved import ClassCard, ModelCard, Normalisation, build_network, save_model, start_network
 from tomocell.training.launch import WORLD_SIZE, check_world
 from tomocell.training.metrics import metrics_of
 from tomocell.training.train import Outcome, forget_checkpoints, rank_count, train_network
@@ -30,13 +30,14 @@ def train(results: Path, model: ModelSettings, classes: Classes, network_setting
     """Train ``results/models/<name>`` from its ``training_set.json``; every rank calls this, the first one writes.
 
     Raises:
-        BadInput: As ``train_network``.
+        BadInput: As ``train_network``, or if the weights that start the network cannot be used.
     """
     check_world(int(os.environ.get(WORLD_SIZE, "1")), os.environ)
     folder = results / "models" / model.name
     training_set = read_training_set(folder / "training_set.json")
     lightning.seed_everything(model.train.seed, verbose=False)  # before the network draws its first weights
-    network, _ = build_network(model.architecture, network_settings, 1, len(classes))
+    network, _ = build_network(model.architecture, network_settings, model.planes, len(classes))
+    start_network(model.architecture, network_settings, network)
     outcome = train_network(network, results, training_set, model, classes, folder / CHECKPOINTS)
     if outcome is not None:
         card = model_card(model, classes, network_settings, training_set, outcome)
@@ -57,6 +58,7 @@ def model_card(
         network=network,
         classes=tuple(ClassCard(name=c.name, value=c.value, color=c.color) for c in classes),
         plane_axis=model.plane_axis,
+        planes=model.planes,
         patch_voxels=model.patch_voxels,
         voxel_size_um=training_set.voxel_size_um,
         normalisation=Normalisation(mean=training_set.grey_mean, sd=training_set.grey_sd),

@@ -11,13 +11,14 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from tomocell.errors import BadInput, Fault
 from tomocell.training.loss import confusion, summed_cross_entropy
-from tomocell.training.patches import PlaneReader, RandomPatches, WholePlanes
 from tomocell.training.shards import EveryRankItsShare
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
+    from tomocell.models._parts.any_size import AnySize
     from tomocell.models.settings import ModelSettings
+    from tomocell.training.samples import Source
     from tomocell.training.trainingset import TrainingSet
 
 SHRINK = 0.2
@@ -26,13 +27,11 @@ SHRINK = 0.2
 class Learner(lightning.LightningModule):  # type: ignore[misc]
     """A network, its data and its schedule."""
 
-    def __init__(
-        self, network: nn.Module, reader: PlaneReader, training_set: TrainingSet, model: ModelSettings
-    ) -> None:
+    def __init__(self, network: AnySize, source: Source, training_set: TrainingSet, model: ModelSettings) -> None:
         super().__init__()
         self.network = network
         self.history: list[dict[str, float]] = []
-        self._reader, self._set, self._model = reader, training_set, model
+        self._source, self._set, self._model = source, training_set, model
         weights = [model.train.class_weights.get(name, 1.0) for name in model.classes]
         self.register_buffer("weights", torch.tensor(weights), persistent=False)
         self._train_sums = torch.zeros(2, dtype=torch.float64)
@@ -44,14 +43,14 @@ class Learner(lightning.LightningModule):  # type: ignore[misc]
 
     def train_dataloader(self) -> torch.utils.data.DataLoader[Any]:
         """Return the patches of this epoch, this rank's share of each batch."""
-        patches = RandomPatches(self._reader, self._set.part("train"), self._model, self.current_epoch)
+        patches = self._source.random(self._set.part("train"), self.current_epoch)
         share = EveryRankItsShare(len(patches), self._model.train.batch_size, self._rank, self._world)
         return torch.utils.data.DataLoader(patches, batch_sampler=share)
 
     def val_dataloader(self) -> torch.utils.data.DataLoader[Any] | list[Any]:
         """Return the planes that judge; this rank's share of them, each once."""
         entries = self._set.part("validation") or self._set.part("train")
-        planes = WholePlanes(self._reader, entries, self._model.patch_voxels)
+        planes = self._source.whole(entries)
         mine = range(self._rank, len(planes), self._world)
         # With fewer planes than ranks some have nothing to judge: they keep step on a plane that is not counted.
         self._judges = len(mine) > 0
@@ -70,7 +69,9 @@ class Learner(lightning.LightningModule):  # type: ignore[misc]
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         """Return this rank's part of the batch's mean loss, scaled so that the ranks' average is the mean."""
-        loss, count = summed_cross_entropy(self.network(batch[0]), batch[1], self.weights)
+        # One of most networks; more with deep supervision, and then the loss is their mean.
+        sums = [summed_cross_entropy(o, batch[1], self.weights) for o in self.network.training_outputs(batch[0])]
+        loss, count = torch.stack([part for part, _ in sums]).mean(), sums[0][1]
         total = self._over_ranks(count.detach().clone())
         if not torch.isfinite(loss):
             where = f"training, epoch {self.current_epoch}, batch {index}"

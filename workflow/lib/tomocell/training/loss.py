@@ -20,13 +20,14 @@ def summed_cross_entropy(logits: Tensor, target: Tensor, weights: Tensor) -> tup
     pixel by how few labels its rank happened to draw.
 
     Args:
-        logits: Shape (N, classes, rows, columns).
-        target: Shape (N, rows, columns), class indices, -1 where not labelled.
+        logits: Shape (N, classes, rows, columns), or (N, classes, Z, Y, X).
+        target: Shape (N, rows, columns) or (N, Z, Y, X), class indices, -1 where not labelled.
         weights: Shape (classes,).
     """
-    loss = functional.cross_entropy(logits.float(), target, weights, ignore_index=IGNORED, reduction="sum")
+    # Summed outside: torch's own sum over pixels has no deterministic order on GPUs, on which trainings insist.
+    each = functional.cross_entropy(logits.float(), target, weights, ignore_index=IGNORED, reduction="none")
     counted = weights[target.clamp(min=0)] * (target != IGNORED)
-    return loss, counted.sum()
+    return each.sum(), counted.sum()
 
 
 def confusion(logits: Tensor, target: Tensor, classes: int) -> Tensor:

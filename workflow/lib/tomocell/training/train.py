@@ -18,14 +18,13 @@ from lightning.pytorch.plugins.environments import LightningEnvironment, TorchEl
 from tomocell.errors import BadInput, Fault
 from tomocell.training.learner import Learner
 from tomocell.training.modules import weights_digest
-from tomocell.training.patches import PlaneReader
+from tomocell.training.samples import Source
 from tomocell.volumes.publish import write_text_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from torch import nn
-
+    from tomocell.models._parts.any_size import AnySize
     from tomocell.models.settings import ModelSettings
     from tomocell.training.trainingset import TrainingSet
     from tomocell.volumes.volume import Classes
@@ -45,7 +44,7 @@ class Outcome:
 
 
 def train_network(
-    network: nn.Module,
+    network: AnySize,
     results: Path,
     training_set: TrainingSet,
     model: ModelSettings,
@@ -63,7 +62,7 @@ def train_network(
             or the loss is not finite.
     """
     last = _last_checkpoint(checkpoints, fingerprint(training_set, model, classes))
-    learner = Learner(network, PlaneReader(results, training_set, classes), training_set, model)
+    learner = Learner(network, Source.of(results, training_set, classes, model), training_set, model)
     trainer = _trainer(model, checkpoints)
     if last is not None:
         log.info("going on from %s", last)

@@ -45,7 +45,7 @@ def build(source: Source) -> list[Section]:
 def _facts(card: Mapping[str, Any]) -> dict[str, object]:
     facts: dict[str, object] = {
         "Name": card.get("name", NOTHING),
-        "Architecture": str(card.get("architecture", NOTHING)).replace("_", " "),
+        "Architecture": str(card.get("architecture") or card.get("format") or NOTHING).replace("_", " "),
         "Classes": ", ".join(_class_names(card)) or NOTHING,
     }
     if card.get("patch_voxels"):
