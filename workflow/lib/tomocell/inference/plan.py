@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tomocell.volumes.volume import Region, Shape
 
 LIBRARIES_MB = 450  # torch, MONAI and their code, beyond the interpreter that the runner counts
-MOST_TILES = {"cpu": 8, "cuda": 32}  # at once: more gain nothing
+BATCH_VOXELS = {"cpu": 1 << 20, "cuda": 1 << 24}  # at once: a processor is busy with as many, more only take memory
 CUBE_BYTES = 2400  # activations per voxel of a tile, where they cannot be measured: unet_3d in benchmarks/networks.py
 TILES_ON_THE_WAY = 3  # batches made ahead and the one at work
 

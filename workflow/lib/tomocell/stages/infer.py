@@ -22,9 +22,9 @@ from tomocell.inference.forward import resolve_precision
 from tomocell.inference.outputs import outputs_of
 from tomocell.inference.parts import open_parts
 from tomocell.inference.plan import (
+    BATCH_VOXELS,
     CUBE_BYTES,
     LIBRARIES_MB,
-    MOST_TILES,
     TILES_ON_THE_WAY,
     Budget,
     measured_mb,
@@ -134,7 +134,8 @@ def _compute(job: _Job, lens: Lens, network: nn.Module, parts: Parts, limits: Li
     devices = _devices()
     processes = lens.settings.processes or len(devices)
     budget = _budget(job, lens, network, limits.memory_mb / processes, on_cpu=devices == ["cpu"])
-    plan = plan_strips(budget, lens.settings.batch_size, MOST_TILES[devices[0].split(":")[0]])
+    most = max(1, BATCH_VOXELS[devices[0].split(":")[0]] // math.prod(budget.tile))
+    plan = plan_strips(budget, lens.settings.batch_size, most)
 
     def done(region: Region) -> bool:
         native = lens.source.native(region)
