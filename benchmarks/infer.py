@@ -169,8 +169,9 @@ def bare(folder: Path, _threads: int) -> None:
 
 def measure(method: str, folder: Path, threads: int) -> dict[str, float]:
     """Run a method in this process."""
-    import torch
     import monai.inferers  # noqa: F401 (what is loaded is not counted)
+    import torch
+
     import tomocell.stages.infer  # noqa: F401
     from tomocell.inference.plan import measured_mb
 
