@@ -19,6 +19,7 @@ from tomocell.blocks import Limits
 from tomocell.errors import BadInput
 from tomocell.inference.parts import Parts
 from tomocell.inference.plan import Plan
+from tomocell.models.saved import Normalisation
 from tomocell.models.settings import InferSettings
 from tomocell.stages.infer import infer
 from tomocell.volumes import store as stores
@@ -231,6 +232,43 @@ def test_more_outputs_stand_beside_the_labels(tmp_path: Path, grey: StoreVolume)
     np.testing.assert_allclose(told["entropy"], voxels["entropy"][solid].mean() / 255)
     np.testing.assert_allclose(told["spread"], voxels["spread"][solid].mean() / 510)
     assert told["spread"] > 0
+
+
+def test_a_3d_network_refines_labels(tmp_path: Path) -> None:
+    labels = tiny_training.scan(0)[1]
+    classes = [{"name": "empty", "value": 0}, {"name": "solid", "value": 3}]
+    network = {"channels": [4, 8], "norm": "instance"}
+    made = save_tiny(
+        tmp_path / "model", architecture="unet_3d", network=network, patch_voxels=(8, 8, 8), inputs=classes
+    )
+    assert (made.channels, made.planes) == (2, 1)
+    source = make_store(tmp_path / "labels.ome.zarr", labels, classes=tiny_training.CLASSES)
+    settings = InferSettings(tile_voxels=(8, 8, 8), overlap=0.25, blend="gaussian")
+    infer(source, tmp_path / "model", tmp_path / "out" / "labels.ome.zarr", settings, LIMITS)
+    refined = open_store(tmp_path / "out" / "labels.ome.zarr")
+    assert refined.shape == labels.shape
+    assert set(np.unique(refined.read(whole(refined.shape)))) <= {0, 3}
+    labels[5, 6, 7] = 2
+    with pytest.raises(BadInput, match=r"voxel \(5, 6, 7\): found 2"):
+        infer(ArrayVolume(labels, SIZE), tmp_path / "model", tmp_path / "other.ome.zarr", settings, LIMITS)
+    doubled = ArrayVolume(labels, (SIZE[0] * 2, SIZE[1] * 2, SIZE[2] * 2))
+    with pytest.raises(BadInput, match="labels cannot be interpolated"):
+        infer(doubled, tmp_path / "model", tmp_path / "other.ome.zarr", settings, LIMITS)
+
+
+def test_a_volume_s_own_grey_range_gives_what_its_normalisation_gives(tmp_path: Path) -> None:
+    grey = tiny_training.scan(0)[0]
+    own = Normalisation(mean=float(grey.mean()), sd=float(grey.std()))
+    save_tiny(tmp_path / "model")
+    save_tiny(tmp_path / "same", normalisation=own)
+    settings = SETTINGS.model_copy(update={"normalise": "volume"})
+    scaled = ArrayVolume((grey * 3.0 - 40.0).astype(np.float32), SIZE)
+    infer(scaled, tmp_path / "model", tmp_path / "one" / "labels.ome.zarr", settings, LIMITS)
+    infer(ArrayVolume(grey, SIZE), tmp_path / "same", tmp_path / "two" / "labels.ome.zarr", SETTINGS, LIMITS)
+    one, two = (open_store(tmp_path / name / "labels.ome.zarr").read(whole(grey.shape)) for name in ("one", "two"))
+    assert (one == two).mean() > 0.999  # to rounding, near ties
+    with pytest.raises(BadInput, match="variance 0"):
+        infer(ArrayVolume(np.full_like(grey, 7), SIZE), tmp_path / "model", tmp_path / "no", settings, LIMITS)
 
 
 def test_too_little_memory_is_told_with_what_would_do(tmp_path: Path, grey: StoreVolume) -> None:
