@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from tomocell.inference.prepare import Lens
     from tomocell.volumes.volume import Region, Shape
 
+POLL_S = 1.0
 _stop: list[Event] = []
 
 
@@ -77,8 +80,8 @@ def work_together(shares: list[Share]) -> None:
     """
     context = get_context("spawn")
     stop = context.Event()
-    with ProcessPoolExecutor(len(shares), context, initializer=_begin, initargs=(stop,)) as pool:
-        futures = [pool.submit(_work_as_child, share, os.getpid()) for share in shares]
+    with ProcessPoolExecutor(len(shares), context, initializer=_begin, initargs=(stop, os.getpid())) as pool:
+        futures = [pool.submit(_work_as_child, share) for share in shares]
         try:
             wait(futures, return_when=FIRST_EXCEPTION)
             stop.set()  # those that are done do not mind
@@ -92,15 +95,21 @@ def work_together(shares: list[Share]) -> None:
             stop.set()
 
 
-def _begin(stop: Event) -> None:
+def _begin(stop: Event, parent: int) -> None:
     _stop.append(stop)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
-def _work_as_child(share: Share, parent: int) -> None:
+def _end_with(parent: int) -> None:
+    """End this process when its parent was killed: nobody would put the shards together, or wake it from waiting."""
+    while os.getppid() == parent:
+        time.sleep(POLL_S)
+    os._exit(1)
+
+
+def _work_as_child(share: Share) -> None:
     network = load_model(share.model)[0]
     for _ in _work(share, _engine(share, network)):
-        if os.getppid() != parent:  # it was killed: nobody would put the shards together
-            raise SystemExit
         if _stop[0].is_set():
             return
 
