@@ -1,7 +1,8 @@
 """Networks at their papers' settings, or tiny: parameters, time a voxel, peak memory, what other arithmetic changes.
 
 Every network is a process of its own (so that its peak memory is its own). Weights are random: labels that tie within
-bfloat16's rounding are told as they fall, so the share of equal labels is a lower bound of a trained network's.
+bfloat16's rounding are told as they fall, so the share of equal labels is a lower bound of a trained network's. Times
+are of the processor, over all threads: on a busy machine the clock says little.
 
     python benchmarks/networks.py --edge 256 --cube 64 --runs 3 --threads 2
     python benchmarks/networks.py --tiny
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     import torch
 
 CLASSES = 4
-HEAD = ("network", "parameters (M)", "ns/voxel fp32", "channels-last", "bf16", "equal cl", "equal bf16", "peak MB")
+HEAD = ("network", "parameters (M)", "kFLOP/voxel", "ns/voxel fp32", "channels-last", "bf16", "equal cl", "equal bf16")
+HEAD += ("peak MB",)
 
 
 def main() -> None:
@@ -78,6 +80,7 @@ def measure(name: str, options: argparse.Namespace) -> list[str]:
     with torch.inference_mode():
         plain, logits = timed(lambda: network(x), options.runs)
         peak = peak_mb() - before
+        work = operations(lambda: network(x))
         with torch.autocast("cpu", torch.bfloat16):
             rounded, coarse = timed(lambda: network(x), options.runs)
         layout = torch.channels_last if flat else torch.channels_last_3d
@@ -86,18 +89,34 @@ def measure(name: str, options: argparse.Namespace) -> list[str]:
     voxels = x.numel()
     count = sum(weight.numel() for weight in network.parameters())
     times = [f"{seconds / voxels * 1e9:.0f}" for seconds in (plain, ordered, rounded)]
-    return [f"{count / 1e6:.2f}", *times, equal(logits, other), equal(logits, coarse), f"{peak:.0f}"]
+    return [
+        f"{count / 1e6:.2f}",
+        f"{work / voxels / 1e3:.0f}",
+        *times,
+        equal(logits, other),
+        equal(logits, coarse),
+        f"{peak:.0f}",
+    ]
 
 
 def timed(forward: Callable[[], torch.Tensor], runs: int) -> tuple[float, torch.Tensor]:
-    """Return the median time of a pass in seconds, and what it returns."""
+    """Return the median processor time of a pass in seconds, and what it returns."""
     logits = forward()
     seconds = []
     for _ in range(runs):
-        start = time.perf_counter()
+        start = time.process_time()
         logits = forward()
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     return statistics.median(seconds), logits
+
+
+def operations(forward: Callable[[], torch.Tensor]) -> int:
+    """Return the floating-point operations of a pass, multiplications and additions of products."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        forward()
+    return int(counter.get_total_flops())
 
 
 def equal(one: torch.Tensor, other: torch.Tensor) -> str:
