@@ -1,45 +1,67 @@
-"""Tiles cover a plane, share what was asked for, and are of a size that the network takes."""
+"""Tiles cover a volume, share what was asked for, and count as MONAI's do."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from monai.data.utils import compute_importance_map, dense_patch_slices
+from monai.inferers.utils import _get_scan_interval
 
-from tomocell.inference.tiles import lay_tiles
+from tomocell.inference.tiles import blend_weights, lay_tiles
 
-edge = st.integers(1, 90)
-pair = st.tuples(edge, edge)
-
-
-@given(pair, pair, st.floats(0, 0.9), st.sampled_from([1, 2, 4, 8]))
-def test_tiles_cover_and_overlap(plane: tuple[int, int], tile: tuple[int, int], overlap: float, stride: int) -> None:
-    tiling = lay_tiles(plane, tile, overlap, stride)
-    cover = np.zeros(tiling.padded, int)
-    for row, column in tiling.corners:
-        cover[row : row + tiling.tile[0], column : column + tiling.tile[1]] += 1
-    assert (cover > 0).all()
-    assert cover.sum() == len(tiling.corners) * tiling.tile[0] * tiling.tile[1]  # none reaches outside
-    assert len(set(tiling.corners)) == len(tiling.corners)
-    for axis in (0, 1):
-        assert tiling.tile[axis] % stride == 0
-        assert tiling.tile[axis] <= max(tile[axis] + stride - 1, stride)
-        assert tiling.padded[axis] >= plane[axis]
-        assert tiling.padded[axis] in (plane[axis], tiling.tile[axis])
-        starts = np.unique([corner[axis] for corner in tiling.corners])
-        shared = tiling.tile[axis] - np.diff(starts)
-        # Starts are whole voxels, so neighbours may share one voxel less than the real number asks for.
-        assert (shared >= tiling.tile[axis] * overlap - 1).all()
+edge = st.integers(1, 40)
+three = st.tuples(edge, edge, edge)
 
 
-def test_a_plane_smaller_than_a_tile_is_one_tile() -> None:
-    tiling = lay_tiles((5, 60), (512, 512), 0.25, 8)
-    assert (tiling.tile, tiling.padded, tiling.corners) == ((8, 64), (8, 64), ((0, 0),))
+@given(three, three, st.floats(0, 0.9))
+def test_tiles_cover_and_overlap(shape: tuple[int, int, int], tile: tuple[int, int, int], overlap: float) -> None:
+    grid = lay_tiles(shape, tile, overlap)
+    for axis in range(3):
+        cover = np.zeros(shape[axis], int)
+        for start in grid.starts[axis]:
+            cover[start : start + grid.edges[axis]] += 1
+        assert (cover > 0).all()
+        assert cover.sum() == len(grid.starts[axis]) * grid.edges[axis]  # none reaches outside
+        assert grid.edges[axis] == min(tile[axis], shape[axis])
+        shared = grid.edges[axis] - np.diff(grid.starts[axis])
+        assert (shared >= min(int(tile[axis] * overlap), grid.edges[axis] - 1)).all()
+        assert (np.diff(grid.starts[axis]) > 0).all()
 
 
-def test_the_paper_s_tiles() -> None:
-    tiling = lay_tiles((698, 1707), (512, 512), 0.25, 64)
-    columns = sorted({column for _, column in tiling.corners})
-    assert columns[0] == 0
-    assert columns[-1] == 1707 - 512
-    assert (512 - np.diff(columns) >= 128).all()
+@given(three, three, st.floats(0, 0.9))
+def test_tiles_lie_where_monai_has_them(
+    shape: tuple[int, int, int], tile: tuple[int, int, int], overlap: float
+) -> None:
+    grid = lay_tiles(shape, tile, overlap)
+    interval = _get_scan_interval(shape, grid.edges, 3, (overlap,) * 3)
+    theirs = [tuple(part.start for part in place) for place in dense_patch_slices(shape, grid.edges, interval)]
+    ours = [(z, y, x) for z in grid.starts[0] for y in grid.starts[1] for x in grid.starts[2]]
+    assert ours == theirs
+
+
+@given(st.tuples(st.integers(1, 20), st.integers(1, 20), st.integers(1, 20)), st.slices(20), st.integers(0, 2))
+def test_tiles_that_reach_into_a_part_are_all_that_do(tile: tuple[int, int, int], part: slice, axis: int) -> None:
+    grid = lay_tiles((20, 20, 20), tile, 0.4)
+    start, stop, _ = part.indices(20)
+    low, high = min(start, stop, 19), max(start, stop) + 1
+    expected = [
+        first for first in grid.starts[axis] if set(range(first, first + grid.edges[axis])) & set(range(low, high))
+    ]
+    assert grid.reaching(axis, slice(low, high)) == expected
+
+
+@pytest.mark.parametrize("edges", [(33, 16), (96, 96, 96), (1, 5, 40)])
+def test_weights_are_those_of_monai(edges: tuple[int, ...]) -> None:
+    for ours, theirs in (("even", "constant"), ("gaussian", "gaussian")):
+        expected = compute_importance_map(edges, mode=theirs, sigma_scale=0.125).numpy()
+        np.testing.assert_allclose(blend_weights(edges, "even" if ours == "even" else "gaussian"), expected, rtol=2e-5)
+
+
+def test_the_gaussian_is_an_eighth_of_the_edge_wide() -> None:
+    weights = blend_weights((33, 16), "gaussian")
+    assert weights[16, 7] == weights.max() == weights[16, 8]
+    np.testing.assert_allclose(weights[16 + 4, 7] / weights[16, 7], np.exp(-0.5 * (4 / (33 / 8)) ** 2), rtol=1e-5)
+    np.testing.assert_array_equal(weights, weights[::-1, ::-1])
+    assert (weights > 0).all()

@@ -37,6 +37,8 @@ def card(**changes: Any) -> ModelCard:
 def save_tiny(folder: Path, **changes: Any) -> ModelCard:
     torch.manual_seed(0)
     made = card(**changes)
-    network, _ = build_network(made.architecture, made.network, made.planes, len(made.classes))
+    network, _ = build_network(
+        str(made.architecture), made.network, made.planes, len(made.classes), inputs=len(made.inputs)
+    )
     save_model(folder, made, network.state_dict())
     return made

@@ -1,1 +1,1 @@
-"""Inference: a model applied tile by tile, logits averaged where tiles overlap, labels written block by block."""
+"""Inference: a model applied tile by tile, logits averaged where tiles overlap, in a buffer that rolls."""

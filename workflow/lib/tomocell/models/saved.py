@@ -62,13 +62,14 @@ class ModelCard(Frozen):
     plane_axis: Literal["z", "y", "x"] = "z"
     planes: int = Field(1, ge=1)
     patch_voxels: tuple[Count, Count] | tuple[Count, Count, Count]
+    inputs: tuple[ClassCard, ...] = ()  # of a network that sees labels: one channel a class, one-hot
     multiple: int = Field(1, ge=1)  # what edges of the input must be multiples of, where no architecture tells
     voxel_size_um: tuple[float, float, float] | None = None
     normalisation: Normalisation
     metrics: dict[str, Any] = {}
     training: dict[str, Any] = {}
 
-    @field_validator("classes", mode="before")
+    @field_validator("classes", "inputs", mode="before")
     @classmethod
     def _named_values(cls, value: object) -> object:
         return [{"name": name, "value": number} for name, number in value.items()] if isinstance(value, dict) else value
@@ -81,12 +82,20 @@ class ModelCard(Frozen):
         if self.planes % 2 == 0:
             msg = f"expected an odd number of 'planes', the middle one being labelled; found {self.planes}"
             raise ValueError(msg)
+        if self.inputs and self.planes != 1:
+            msg = f"found 'inputs' and {self.planes} 'planes'; a network that sees labels sees one plane, or a cube"
+            raise ValueError(msg)
         return self
 
     @property
     def sees_planes(self) -> bool:
         """Whether the network is of two dimensions."""
         return len(self.patch_voxels) == 2  # noqa: PLR2004
+
+    @property
+    def channels(self) -> int:
+        """What the network sees of each voxel: neighbouring planes, or one channel a class of labels."""
+        return len(self.inputs) or self.planes
 
     @property
     def label_classes(self) -> Classes:
@@ -99,8 +108,12 @@ class ModelCard(Frozen):
         return FILES[self.format]
 
 
-def build_network(architecture: str, network: dict[str, Any], planes: int, classes: int) -> tuple[AnySize, int]:
+def build_network(
+    architecture: str, network: dict[str, Any], planes: int, classes: int, *, inputs: int = 0
+) -> tuple[AnySize, int]:
     """Return a network with fresh weights that takes any size, and the multiple of edges that it takes unpadded.
+
+    A network of labels has one channel for each of its ``inputs`` instead of planes.
 
     Raises:
         BadInput: If there is no such architecture, its settings are wrong, or planes are given to a 3D network.
@@ -111,7 +124,7 @@ def build_network(architecture: str, network: dict[str, Any], planes: int, class
     if module.DIMENSIONS != 2 and planes != 1:  # noqa: PLR2004
         raise BadInput(Fault("model.planes", planes, f"1 for {architecture}, which sees cubes", "leave 'planes' out"))
     stride = int(module.stride(settings))
-    return AnySize(module.build(settings, planes, classes), stride), stride
+    return AnySize(module.build(settings, inputs or planes, classes), stride), stride
 
 
 def start_network(architecture: str, network_settings: dict[str, Any], network: AnySize) -> None:
@@ -165,7 +178,9 @@ def load_model(folder: Path) -> tuple[nn.Module, ModelCard, int]:
         return load_foreign(folder / card.weights_file, card), card, card.multiple
     from tomocell.models._parts.weights import load_into, read_tensors
 
-    network, stride = build_network(str(card.architecture), card.network, card.planes, len(card.classes))
+    network, stride = build_network(
+        str(card.architecture), card.network, card.planes, len(card.classes), inputs=len(card.inputs)
+    )
     expected = f"weights of a {card.architecture} with the settings in {CARD}"
     weights = folder / WEIGHTS
     load_into(network.inner, read_tensors(weights), str(weights), expected, "train the model again")

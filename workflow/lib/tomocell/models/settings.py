@@ -88,7 +88,46 @@ class InferSettings(Frozen):
     blend: Blend = Field(
         "even", description="Weights of overlapping tiles: all even, or gaussian, an eighth of the tile wide (SD)."
     )
-    batch_size: int = Field(4, ge=1, description="Tiles through the network at once.")
+    batch_size: int | None = Field(
+        None,
+        ge=1,
+        description="Tiles through the network at once; null: what memory allows, halved where it does not.",
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Arithmetic of the network; auto: bfloat16 on GPUs that have it, float32 elsewhere. bfloat16 can "
+        "change labels where classes nearly tie.",
+    )
+    normalise: Literal["model", "volume"] = Field(
+        "model",
+        description="Grey values are scaled by the mean and SD of the model's training set, or by the volume's own, "
+        "for volumes of another range of grey values.",
+    )
+    probabilities: bool = Field(
+        default=False,
+        description="Also write probabilities/<class>.ome.zarr, 255 times the probability, and the confidence a class.",
+    )
+    entropy: bool = Field(
+        default=False,
+        description="Also write entropy.ome.zarr, 255 times the entropy over its greatest possible value.",
+    )
+    flips: bool = Field(
+        default=False,
+        description="Average logits over all mirror images of a tile (4 of planes, 8 of cubes: as much more time), and "
+        "write spread.ome.zarr.",
+    )
+    dropout_samples: int = Field(
+        0,
+        ge=0,
+        description="Passes with dropout left on, their logits averaged (times that of the mirror images); writes "
+        "spread.ome.zarr, 510 times the SD of the probability of the class where it is largest.",
+    )
+    processes: int | None = Field(
+        None,
+        ge=1,
+        description="Processes that share a volume out in slabs; null: one a visible GPU, one without any. Threads and "
+        "memory are divided among them.",
+    )
 
 
 class ModelSettings(Frozen):

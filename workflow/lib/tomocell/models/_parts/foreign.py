@@ -95,8 +95,8 @@ def _refuse_file_operators(path: Path) -> None:
 
 def _try_once(network: nn.Module, path: Path, card: ModelCard) -> None:
     edges = tuple(min(edge, 64) for edge in card.patch_voxels)
-    patch = torch.zeros(1, card.planes, *(-(-edge // card.multiple) * card.multiple for edge in edges))
-    expected = f"logits (N, {len(card.classes)}, ...) of {len(card.classes)} classes for (N, {card.planes}, ...)"
+    patch = torch.zeros(1, card.channels, *(-(-edge // card.multiple) * card.multiple for edge in edges))
+    expected = f"logits (N, {len(card.classes)}, ...) of {len(card.classes)} classes for (N, {card.channels}, ...)"
     try:
         with torch.inference_mode():
             found = network(patch)
