@@ -139,8 +139,8 @@ def matched(one: Array, other: Array) -> Array:
 def _draw_sections(views: list[Section]) -> Figure:
     from matplotlib.figure import Figure
 
-    heights = [0.35 + min(1.0, view.extent_um[0] / view.extent_um[1]) for view in views]
-    figure = Figure(figsize=(12, 3.0 * sum(heights)), layout="constrained")
+    heights = [0.6 + 2.5 * min(1.3, view.extent_um[0] / view.extent_um[1]) for view in views]  # inches
+    figure = Figure(figsize=(12, sum(heights)), layout="constrained")
     grid = figure.subplots(len(views), 4, squeeze=False, height_ratios=heights)
     for row, view in zip(grid, views, strict=True):
         before, after = matched(view.fixed, view.before), matched(view.fixed, view.after)
