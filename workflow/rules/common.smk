@@ -106,6 +106,17 @@ def over_series(per_timestep):
     return inputs
 
 
+def neighbour(wildcards):
+    """Return volume and motion of the neighbour that a scan is fitted to; nothing where that is the reference."""
+    step = SHEET.towards_reference(wildcards.series, wildcards.timestep)
+    if STUDY.registration.follow == "reference" or step == SHEET.reference(
+        wildcards.series
+    ):
+        return []
+    folder = f"{RESULTS}/{wildcards.series}/{step}"
+    return [f"{folder}/volume.manifest.json", f"{folder}/registration.json"]
+
+
 # Only the driver looks at the scans; the jobs it starts read the settings again but open nothing.
 if workflow.is_main_process:
     or_stop(check_scans, PROJECT, manifest_of)
