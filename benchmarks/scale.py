@@ -131,7 +131,7 @@ def main() -> None:
             raw = work / f"{name}-raw"
             begin = time.perf_counter()
             make_scan(raw, SoftBalls(matrix, NOISE, seed), edge)
-            tell(Step(f"(made {name})", time.perf_counter() - begin, 1.0, 0.0), voxels, raw)
+            print(f"({name} made in {time.perf_counter() - begin:.0f} s: {size_of(raw)[0]:.2f} GB)", flush=True)
             size = ["--voxel-size-um", *[str(EDGE_UM)] * 3]
             tell(
                 run(f"convert {name}", "convert", str(raw), "--out", str(work / name), *size, *common),

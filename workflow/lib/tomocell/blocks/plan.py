@@ -68,12 +68,17 @@ def choose_core(shape: Shape, need: Need, limits: Limits, grain: Shape = (1, 1, 
     budget = (limits.memory_mb - INTERPRETER_MB) * MB / limits.workers
     core = [min(grain[axis], shape[axis]) for axis in range(3)]
     if _cost(core, shape, need) > budget:
-        least = math.ceil(INTERPRETER_MB + limits.workers * _cost(core, shape, need) / MB)
-        remedy = "raise mem_mb, use fewer threads, or make the shards of the store smaller"
-        raise BadInput(Fault("memory limit", f"{limits.memory_mb} MB", f"at least {least} MB", remedy))
+        raise too_little(limits, _cost(core, shape, need))
     for axis in (2, 1, 0):
         _grow(core, axis, shape, lambda trial: _cost(trial, shape, need) <= budget)
     return (core[0], core[1], core[2])
+
+
+def too_little(limits: Limits, block_bytes: float) -> BadInput:
+    """Return the fault of a limit that not even one block a worker of ``block_bytes`` fits into."""
+    least = math.ceil(INTERPRETER_MB + limits.workers * block_bytes / MB)
+    remedy = "raise mem_mb, use fewer threads, or make the shards of the store smaller"
+    return BadInput(Fault("memory limit", f"{limits.memory_mb} MB", f"at least {least} MB", remedy))
 
 
 def cut(shape: Shape, core: Shape, halo: Shape = (0, 0, 0)) -> list[Block]:

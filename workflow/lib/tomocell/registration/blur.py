@@ -26,10 +26,12 @@ def gaussian_taps(sigma_voxels: float, truncate: float) -> list[float]:
 def convolve(voxels: Voxels, taps: ArrayLike) -> Voxels:
     """Return voxels after symmetric weights (from the middle outwards) along each axis; faces mirror what is inside."""
     weights = np.asarray(taps, np.float32)
-    for along in (_along_z, _along_y, _along_x):
-        out = np.empty_like(voxels)
-        along(np.ascontiguousarray(voxels), weights, out)
-        voxels = out
+    depth, height, width = voxels.shape
+    # The middle of three axes is smoothed; rows of whole planes make z the middle one.
+    for along, shape in ((_along_y, (1, depth, height * width)), (_along_y, voxels.shape), (_along_x, voxels.shape)):
+        out = np.empty(shape, np.float32)
+        along(np.ascontiguousarray(voxels).reshape(shape), weights, out)
+        voxels = out.reshape(depth, height, width)
     return voxels
 
 
@@ -38,20 +40,6 @@ def _mirrored(index: int, size: int) -> int:
     period = 2 * size
     place = index % period
     return place if place < size else period - 1 - place
-
-
-@compiled
-def _along_z(voxels: Voxels, taps: Voxels, out: Voxels) -> None:
-    depth, height, width = voxels.shape
-    for z in range(depth):
-        for y in range(height):
-            for x in range(width):
-                out[z, y, x] = taps[0] * voxels[z, y, x]
-        for n in range(1, len(taps)):
-            above, below = _mirrored(z - n, depth), _mirrored(z + n, depth)
-            for y in range(height):
-                for x in range(width):
-                    out[z, y, x] += taps[n] * (voxels[above, y, x] + voxels[below, y, x])
 
 
 @compiled

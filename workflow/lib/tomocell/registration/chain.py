@@ -15,7 +15,7 @@ import numpy as np
 
 from tomocell.errors import BadInput, Fault
 from tomocell.registration import transforms
-from tomocell.registration.record import ChainRecord, Registration, matrix_rows, rotation_of, vector
+from tomocell.registration.record import ChainRecord, Registration
 from tomocell.registration.register import register
 from tomocell.registration.resample import roi_region
 
@@ -76,17 +76,7 @@ def _composed(found: Registration, matrix: Array, chain: ChainRecord, neighbour:
     reasons = found.reasons
     if not neighbour.record.registered:
         reasons = (*reasons, f"its neighbour in the chain, {neighbour.volume.name}, did not register")
-    changes = {
-        "registered": not reasons,
-        "reasons": reasons,
-        "matrix": matrix_rows(matrix),
-        "rotation_deg": rotation_of(matrix),
-        "translation_um": vector(matrix[:3, 3]),
-        "centre_um": vector(centre),
-        "displacement_um": vector(transforms.displacement(matrix, centre)),
-        "chain": chain,
-    }
-    return found.model_copy(update=changes)
+    return found.moved_by(matrix, centre, registered=not reasons, reasons=reasons, chain=chain)
 
 
 def _directly(fixed: Volume, moving: Volume, start: Array, settings: RegisterSettings, threads: int) -> Registration:

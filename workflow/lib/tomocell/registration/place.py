@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tomocell.blocks.plan import INTERPRETER_MB, MB
-from tomocell.errors import BadInput, Fault
+from tomocell.blocks.plan import INTERPRETER_MB, MB, too_little
 from tomocell.registration.deformation import Deformation, deformation_of
 from tomocell.registration.resample import REACH, Frame, Resampled, resample_region, roi_region
 
@@ -63,9 +62,7 @@ class Placed:
         budget = (limits.memory_mb - INTERPRETER_MB) * MB / limits.workers
         core = [min(edge, size) for edge, size in zip(grain, self.shape, strict=True)]
         if self._bytes(core, moving) > budget:
-            least = math.ceil(INTERPRETER_MB + limits.workers * self._bytes(core, moving) / MB)
-            remedy = "raise mem_mb, use fewer threads, or make the shards of the store smaller"
-            raise BadInput(Fault("memory limit", f"{limits.memory_mb} MB", f"at least {least} MB", remedy))
+            raise too_little(limits, self._bytes(core, moving))
         while True:
             larger = [self._grown(core, axis, grain) for axis in sorted(range(3), key=lambda axis: core[axis])]
             fitting = [trial for trial in larger if trial != core and self._bytes(trial, moving) <= budget]

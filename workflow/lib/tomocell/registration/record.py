@@ -112,17 +112,19 @@ class Registration(Frozen):
 
     def levelled(self, level: NDArray[np.float64]) -> Registration:
         """Return the same result for a frame that ``level`` takes to the reference scan."""
-        matrix = self.motion @ level
         centre = transforms.apply(transforms.invert(level), self.centre_um)
-        changes = {
+        return self.moved_by(self.motion @ level, centre, level_matrix=matrix_rows(level))
+
+    def moved_by(self, matrix: NDArray[np.float64], centre_um: ArrayLike, **changes: Any) -> Registration:  # noqa: ANN401
+        """Return the record with another matrix and common centre, what follows from them, and other ``changes``."""
+        follows = {
             "matrix": matrix_rows(matrix),
-            "level_matrix": matrix_rows(level),
             "rotation_deg": rotation_of(matrix),
             "translation_um": vector(matrix[:3, 3]),
-            "centre_um": vector(centre),
-            "displacement_um": vector(transforms.displacement(matrix, centre)),
+            "centre_um": vector(centre_um),
+            "displacement_um": vector(transforms.displacement(matrix, centre_um)),
         }
-        return self.model_copy(update=changes)
+        return self.model_copy(update=follows | changes)
 
     def table(self) -> pd.DataFrame:
         """Return one row per sub-volume: where it lies, its own motion, and what that says beside the merged one."""
