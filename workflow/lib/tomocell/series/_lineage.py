@@ -1,0 +1,124 @@
+"""Lines of descent: objects of one scan linked to those of the next become tracks with a beginning and an end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+
+FIRST, BIRTH, CONTINUATION, SPLIT, MERGE = "first", "birth", "continuation", "split", "merge"
+LAST, DEATH, CONTINUES, MERGES = "last", "death", "continues", "merges"
+
+
+@dataclass
+class Member:
+    """An object at one scan.
+
+    Attributes:
+        track: The line that it belongs to, from 1, the same from birth to end.
+        event: How it came: ``first`` (there at the first scan), ``birth``, ``continuation``, ``split`` (off an object
+            that goes on beside it) or ``merge`` (of several).
+        parents: Labels of the objects of the scan before that it comes from.
+        fate: What becomes of it: ``continues``, ``merges`` (into an object of another track), ``death`` or ``last``
+            (the last scan).
+        children: Labels of the objects of the next scan that come from it.
+    """
+
+    track: int
+    event: str = FIRST
+    parents: list[int] = field(default_factory=list)
+    fate: str = LAST
+    children: list[int] = field(default_factory=list)
+
+
+Generation = dict[int, Member]  # by label
+
+
+def descend(labels: Sequence[Ints], links: Sequence[Ints]) -> list[Generation]:
+    """Give every object of every scan its track.
+
+    A track goes on in the object that shares most with it, and an object continues the track that it shares most
+    with; pairs are settled in the order of what they share, then of their labels.
+
+    Args:
+        labels: Of each scan, the labels of its objects.
+        links: From each scan to the next, shape (links, 3): label before, label after, what they share.
+    """
+    tracks = len(labels[0])
+    generations = [{int(label): Member(track) for track, label in enumerate(labels[0], 1)}]
+    for after, linked in zip(labels[1:], links, strict=True):
+        generations.append(_next(generations[-1], after, linked, tracks))
+        tracks = max([tracks, *(member.track for member in generations[-1].values())])
+    return generations
+
+
+def _next(before: Generation, labels: Ints, links: Ints, tracks: int) -> Generation:
+    heirs = _heirs(links)
+    tracked = {child: before[parent].track for parent, child in heirs.items()}
+    fresh = [int(label) for label in labels if int(label) not in tracked]
+    tracked |= {label: tracks + number for number, label in enumerate(fresh, 1)}
+    after = {int(label): Member(tracked[int(label)]) for label in labels}
+    for parent, child, _ in links.tolist():
+        before[parent].children.append(child)
+        after[child].parents.append(parent)
+    for member in after.values():
+        member.event = _event(member, new=member.track > tracks)
+    for label, member in before.items():
+        member.fate = DEATH if not member.children else CONTINUES if label in heirs else MERGES
+    return after
+
+
+def _heirs(links: Ints) -> dict[int, int]:
+    """Return which object continues the track of which, by the label before."""
+    heirs: dict[int, int] = {}
+    taken: set[int] = set()
+    for parent, child, _ in sorted(links.tolist(), key=lambda link: (-link[2], link[0], link[1])):
+        if parent not in heirs and child not in taken:
+            heirs[parent] = child
+            taken.add(child)
+    return heirs
+
+
+def _event(member: Member, *, new: bool) -> str:
+    if not member.parents:
+        return BIRTH
+    if len(member.parents) > 1:
+        return MERGE
+    return SPLIT if new else CONTINUATION
+
+
+def link_near(links: Ints, boxes: Sequence[tuple[Ints, NDArray[np.float64]]], reach_um: float) -> Ints:
+    """Link objects that share no voxel with any of the other scan but lie near one: a registration may be off.
+
+    Args:
+        links: Shape (links, 3), by shared voxels.
+        boxes: Of the scan before and the scan after: labels, and corners (n, 6) in um, three low and three high.
+        reach_um: Largest gap between the boxes of two objects; the nearest pairs first, one partner for each.
+
+    Returns:
+        All links; what the near ones share is 0.
+    """
+    (before, low), (after, high) = (
+        (labels[free], corners[free])
+        for side, (labels, corners) in enumerate(boxes)
+        for free in (~np.isin(labels, links[:, side]),)
+    )
+    gaps = np.maximum(low[:, None, :3] - high[None, :, 3:], high[None, :, :3] - low[:, None, 3:]).clip(0)
+    distance = np.linalg.norm(gaps, axis=2)
+    found: list[tuple[int, int, int]] = []
+    for place in np.argsort(distance, axis=None, kind="stable"):
+        one, other = np.unravel_index(place, distance.shape)
+        if distance[one, other] > reach_um:
+            break
+        pair = int(before[one]), int(after[other])
+        if not any(pair[0] == link[0] or pair[1] == link[1] for link in found):
+            found.append((*pair, 0))
+    return np.concatenate([links, np.array(found, np.int64).reshape(-1, 3)])
