@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
+    Order = NDArray[np.int64]
     Floats = NDArray[np.float64]
     Edges = tuple[float, float]
 
 RESAMPLES = 1000  # two figures of a standard error
+MOST_BLOCKS = 4096  # a table of their products takes 128 MB
+ROUNDING = 1e-12  # shall not make an order differ from itself
 LEAST_BLOCKS = 4  # 24 orders; with fewer, no p-value could be below 5 %
 
 
@@ -44,8 +49,9 @@ def ratio_error(above: Floats, below: Floats, seed: int) -> float:
     count = len(above)
     if count < 2 or not below.any():  # noqa: PLR2004
         return float("nan")
-    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), RESAMPLES)
-    tops, bottoms = draws @ above, draws @ below
+    rng = np.random.default_rng(seed)
+    draws = (rng.integers(count, size=count) for _ in range(RESAMPLES))
+    tops, bottoms = np.array([(above[draw].sum(), below[draw].sum()) for draw in draws]).T
     ratios = tops[bottoms > 0] / bottoms[bottoms > 0]
     return float(ratios.std(ddof=1)) if len(ratios) > 1 else float("nan")
 
@@ -70,23 +76,30 @@ def p_value(
     """
     first, second = (_whole_blocks(values, pixel_um, block_um) for values in (a, b))
     blocks = len(first)
-    first, second = first - first.mean() if first.size else first, second - second.mean() if second.size else second
     if blocks < LEAST_BLOCKS or not first.any() or not second.any():
         return float("nan")
-    products = first @ second.T  # of every block of a with every block of b: an order is a walk through this table
+    product_of = _products(first, second)
     rng = np.random.default_rng(seed)
-    rows = np.arange(blocks)
-    true = abs(np.trace(products)) * (1 - 1e-12)  # rounding shall not make the true order differ from itself
-    alike = sum(abs(products[rows, rng.permutation(blocks)].sum()) >= true for _ in range(permutations))
+    true = abs(product_of(np.arange(blocks))) * (1 - ROUNDING)
+    alike = sum(abs(product_of(rng.permutation(blocks))) >= true for _ in range(permutations))
     return float((1 + alike) / (1 + permutations))
 
 
+def _products(first: Floats, second: Floats) -> Callable[[Order], float]:
+    """Return what gives the sum of the products of blocks with those that an order puts beside them."""
+    if len(first) > MOST_BLOCKS:
+        return lambda order: float((first * second[order]).sum())
+    products, rows = first @ second.T, np.arange(len(first))  # an order is a walk through this table
+    return lambda order: float(products[rows, order].sum())
+
+
 def _whole_blocks(values: NDArray[np.generic], pixel_um: Edges, block_um: float) -> Floats:
-    """Return the pixels of each whole block, shape (blocks, pixels)."""
+    """Return the pixels of each whole block, less the mean of all, shape (blocks, pixels)."""
     rows, columns = _steps(values.shape, pixel_um, block_um)
     high, wide = values.shape[0] // rows, values.shape[1] // columns
     cut = values[: high * rows, : wide * columns].reshape(high, rows, wide, columns)
-    return cut.transpose(0, 2, 1, 3).reshape(high * wide, rows * columns).astype(np.float64)
+    blocks = cut.transpose(0, 2, 1, 3).reshape(high * wide, rows * columns).astype(np.float64)
+    return np.asarray(blocks - blocks.mean())
 
 
 def _steps(shape: tuple[int, ...], pixel_um: Edges, block_um: float) -> tuple[int, int]:

@@ -25,6 +25,18 @@ def thickness_map(timeline: Timeline, timestep: str, names: Sequence[str]) -> Ma
     return Map(np.sum([part.values.astype(np.float64) for part in maps], axis=0), maps[0].pixel_size_um, "um")
 
 
+def require_same_face(one: Map, other: Map, where: str) -> None:
+    """Check that two maps show one place.
+
+    Raises:
+        BadInput: If their shapes differ.
+    """
+    if one.values.shape != other.values.shape:
+        remedy = "register the series to one region of interest"
+        expected = f"{one.values.shape} (Y, X), as the earlier one"
+        raise BadInput(Fault(f"maps of {where}", other.values.shape, expected, remedy))
+
+
 def faults_of_maps(measures: Mapping[str, Any], named: Mapping[str, Sequence[str]]) -> list[Fault]:
     """Return a fault for each class that occupancy is not asked to flatten.
 

@@ -106,19 +106,19 @@ def link_near(links: Ints, boxes: Sequence[tuple[Ints, NDArray[np.float64]]], re
     Returns:
         All links; what the near ones share is 0.
     """
-    (before, low), (after, high) = (
+    (before, near), (after, far) = (
         (labels[free], corners[free])
         for side, (labels, corners) in enumerate(boxes)
         for free in (~np.isin(labels, links[:, side]),)
     )
-    gaps = np.maximum(low[:, None, :3] - high[None, :, 3:], high[None, :, :3] - low[:, None, 3:]).clip(0)
-    distance = np.linalg.norm(gaps, axis=2)
-    found: list[tuple[int, int, int]] = []
-    for place in np.argsort(distance, axis=None, kind="stable"):
-        one, other = np.unravel_index(place, distance.shape)
-        if distance[one, other] > reach_um:
-            break
-        pair = int(before[one]), int(after[other])
-        if not any(pair[0] == link[0] or pair[1] == link[1] for link in found):
-            found.append((*pair, 0))
-    return np.concatenate([links, np.array(found, np.int64).reshape(-1, 3)])
+    candidates = []
+    for label, corner in zip(before.tolist(), near, strict=True):
+        gaps = np.maximum(corner[:3] - far[:, 3:], far[:, :3] - corner[3:]).clip(0)
+        distance = np.linalg.norm(gaps, axis=1)
+        within = distance <= reach_um
+        candidates += [(gap, label, other) for gap, other in zip(distance[within], after[within], strict=True)]
+    found: dict[int, int] = {}
+    for _, label, other in sorted(candidates):
+        if label not in found and other not in found.values():
+            found[label] = int(other)
+    return np.concatenate([links, np.array([(*pair, 0) for pair in found.items()], np.int64).reshape(-1, 3)])

@@ -8,14 +8,12 @@ import numpy as np
 from pydantic import Field
 
 from tomocell.series._depths import Opening
-from tomocell.series._flattened import faults_of_maps, thickness_map
+from tomocell.series._flattened import faults_of_maps, require_same_face, thickness_map
 from tomocell.series._turns import faults_of_turns
 from tomocell.settings.base import NAMES_CLASSES, Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from numpy.typing import NDArray
 
     from tomocell.errors import Fault
     from tomocell.series.timeline import Timeline
@@ -49,11 +47,10 @@ def flattened_opening(timeline: Timeline, before: Sample, after: Sample, setting
         BadInput: If occupancy made no map of a class.
     """
     size_um = timeline.volumes[before.timestep, "phases"].size
-
-    def voxels(sample: Sample, names: Sequence[str]) -> NDArray[np.int64]:
-        values = thickness_map(timeline, sample.timestep, names).values
-        return np.rint(values / size_um[0]).astype(np.int64)
-
-    pits = voxels(before, (settings.pits,))
-    depth = np.maximum(pits - voxels(after, settings.filled_by), 0)
-    return Opening(depth, pits, size_um, settings.least_voxels)
+    maps = (
+        thickness_map(timeline, before.timestep, (settings.pits,)),
+        thickness_map(timeline, after.timestep, settings.filled_by),
+    )
+    require_same_face(*maps, f"{before.timestep} and {after.timestep}")
+    pits, filled = (np.rint(content.values / size_um[0]).astype(np.int64) for content in maps)
+    return Opening(np.maximum(pits - filled, 0), pits, size_um, settings.least_voxels)
