@@ -129,13 +129,13 @@ def least_distance(labels: Labels, frame: Ints, surface: Ints, sign: int, least:
     """Lower ``least[piece]`` to the fewest planes between a voxel of the core and the ``surface`` of its column.
 
     ``surface`` (Y, X) of the volume is the plane of the first voxel that is free; beyond it lie larger planes where
-    ``sign`` is 1 and smaller ones where it is -1. Columns whose surface is negative have none.
+    ``sign`` is 1 and smaller ones where it is -1. Columns whose surface is less than -1 have none.
     """
     stop_z, stop_y, stop_x = frame[1]
     for z in range(1, stop_z):
         for y in range(1, stop_y):
             for x in range(1, stop_x):
                 face = surface[y + frame[0, 1], x + frame[0, 2]]
-                if labels[z, y, x] and face >= 0:
+                if labels[z, y, x] and face >= -1:
                     piece = labels[z, y, x] - 1
                     least[piece] = min(least[piece], sign * (z + frame[0, 0] - face))
