@@ -68,7 +68,7 @@ def mean_along(values: Floats, axis: int) -> Floats:
     known = ~np.isnan(values)
     counts = known.sum(axis=axis)
     sums = np.where(known, values, 0.0).sum(axis=axis)
-    return np.divide(sums, counts, out=np.full(counts.shape, np.nan), where=counts > 0)
+    return np.asarray(np.divide(sums, counts, out=np.full(counts.shape, np.nan), where=counts > 0))
 
 
 def _layer(extents: Extents, depth: int, edge_um: float, *, is_first: bool) -> Layer:

@@ -91,12 +91,12 @@ def measure(volume: Volume, settings: Settings, limits: Limits) -> Result:
 
 def _likeness(one: Floats, other: Floats, size: VoxelSize, settings: Settings) -> dict[str, Any]:
     edges = _block_edges(one, other, size, settings)
-    blocks = [_correlation.cut_blocks(plane, edges) for plane in (one, other)]
+    ones, others = (_correlation.cut_blocks(plane, edges) for plane in (one, other))
     r = _correlation.pearson(one, other)
     told = {"pearson": r, "pearson_uncertainty": None, "p_value": None}
     if r is not None:
-        told["pearson_uncertainty"] = _correlation.bootstrap_error(*blocks, settings.draws, settings.seed)
-        told["p_value"] = _correlation.permutation_p_value(*blocks, settings.permutations, settings.seed)
+        told["pearson_uncertainty"] = _correlation.bootstrap_error(ones, others, settings.draws, settings.seed)
+        told["p_value"] = _correlation.permutation_p_value(ones, others, settings.permutations, settings.seed)
     return {
         **told,
         "manders_one_in_other": _correlation.manders(one, other),
@@ -104,7 +104,7 @@ def _likeness(one: Floats, other: Floats, size: VoxelSize, settings: Settings) -
         **_at_lag(one, other, size, settings),
         "block_y_um": edges[0] * size[1],
         "block_x_um": edges[1] * size[2],
-        "blocks": len(blocks[0]),
+        "blocks": len(ones),
     }
 
 

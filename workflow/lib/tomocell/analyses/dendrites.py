@@ -135,10 +135,11 @@ def _heights(table: pd.DataFrame, roots: Extents, edge_um: float, *, upwards: bo
     face = np.where(roots.present, roots.stop if upwards else roots.first, np.nan)
     everywhere = float(np.nanmean(face))
     heights = []
-    for row in table[["z_start", "z_stop", "y_start", "y_stop", "x_start", "x_stop"]].itertuples(index=False):
-        below = face[row.y_start : row.y_stop, row.x_start : row.x_stop]
+    boxes = table[["z_start", "z_stop", "y_start", "y_stop", "x_start", "x_stop"]].to_numpy(np.int64)
+    for bottom, top, front, back, left, right in boxes:
+        below = face[front:back, left:right]
         base = everywhere if np.isnan(below).all() else float(np.nanmean(below))
-        heights.append((row.z_stop - base if upwards else base - row.z_start) * edge_um)
+        heights.append((top - base if upwards else base - bottom) * edge_um)
     return np.array(heights, np.float64)
 
 

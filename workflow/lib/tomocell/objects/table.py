@@ -122,7 +122,7 @@ def _parts(objects: Sums, volume: Volume, values: tuple[int, ...]) -> Columns:
     names = {member.value: member.name for member in volume.classes}
     voxel_um3 = math.prod(volume.size)
     return {
-        f"volume_{names.get(value, value)}_um3": objects.parts[:, column] * voxel_um3
+        f"volume_{names.get(value, value)}_um3": np.asarray(objects.parts[:, column] * voxel_um3)
         for column, value in enumerate(values)
     }
 
