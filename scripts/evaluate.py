@@ -13,9 +13,10 @@ from tomocell.volumes.volume import Classes, VoxelClass
 with logged(snakemake.log[0]):
     classes = Classes(tuple(VoxelClass(**member) for member in snakemake.params.classes))
     settings = EvaluateSettings.model_validate(snakemake.params.settings)
+    labels = open_store(store_path(Path(snakemake.input.labels)))
     evaluate(
-        open_store(store_path(Path(snakemake.input.labels))),
-        open_truth(Path(snakemake.input.truth), classes.subset(tuple(snakemake.params.names))),
+        labels,
+        open_truth(Path(snakemake.input.truth), classes.subset(tuple(snakemake.params.names)), labels),
         Path(snakemake.output.record),
         snakemake.params.ignore_value,
         Limits(snakemake.resources.mem_mb, snakemake.threads),

@@ -1,11 +1,12 @@
 """The contract of every analysis that discovery finds; a new one is held to it without a line here.
 
-An analysis whose settings have no default for a class gets the class `solid` of the specimen.
+Settings without a default for classes get those of the specimen in turn: `solid`, `grain`, `empty`.
 """
 
 from __future__ import annotations
 
 import importlib
+import itertools
 import math
 import re
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,8 @@ NAMES = discovery.names_offering(PACKAGE, "measure")
 UNITS = ("um", "um2", "um3", "per_um", "per_mm3", "percent", "degrees", "mah", "ma", "min", "voxels")
 # Numbers without a unit: counts, shares from 0 to 1, and what has none by nature.
 BARE = re.compile(
-    r"count|at_edge|removed_|porosity|profile|density|fraction|sphericity|tortuosity|diffusivity|coefficient|label"
+    r"count|at_edge|touching|removed_|porosity|profile|density|fraction|sphericity|tortuosity|diffusivity|coefficient|"
+    r"label|pearson|p_value|manders|in_view|short_circuit"
 )
 CORES = [(13, 10, 11), (4, 5, 11), (3, 10, 4), (1, 3, 2)]
 
@@ -51,12 +53,15 @@ def module_of(name: str) -> ModuleType:
     return importlib.import_module(f"{PACKAGE}.{name}")
 
 
-def settings_of(name: str, chosen: str = "solid") -> Any:
-    """Return settings with class ``chosen`` where a single class is asked for."""
+def settings_of(name: str, first: str = "solid") -> Any:
+    """Return settings with a class, or a few, where one has to be named, of which ``first`` comes first."""
     kind = module_of(name).Settings
-    fields = kind.model_fields.items()
-    single = [key for key, field in fields if field.json_schema_extra == NAMES_CLASSES and field.annotation is str]
-    return kind.model_validate(dict.fromkeys(single, chosen))
+    turn = itertools.cycle([first, "grain", "empty"])
+    given: dict[str, Any] = {}
+    for key, field in kind.model_fields.items():
+        if field.json_schema_extra == NAMES_CLASSES and (field.annotation is str or field.is_required()):
+            given[key] = next(turn) if field.annotation is str else [next(turn)]
+    return kind.model_validate(given)
 
 
 def result_of(name: str, voxels: NDArray[np.uint8], size: Any = SIZE, workers: int = 1) -> Result:
@@ -160,8 +165,8 @@ def test_a_value_without_a_class_is_named_instead_of_left_out(name: str, monkeyp
         monkeypatch.setattr(chooser, "choose_core", lambda *_: CORES[1])
     voxels = specimen()
     voxels[:, -1, -1] = 255
-    told = "255" if name == "objects" else "255 in 13 voxels"  # objects are told by the block that holds the value
-    with pytest.raises(BadInput, match=told):
+    # Objects are told by the block that holds the value.
+    with pytest.raises(BadInput, match=r"255 in 13 voxels|block from voxel .*label value 255"):
         result_of(name, voxels)
 
 

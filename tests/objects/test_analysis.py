@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from objects.solids import ball, volume
-from tomocell.analyses.objects import Settings, _standard_errors, measure
+from tomocell.analyses._objects import standard_errors
+from tomocell.analyses.objects import Settings, measure
 from tomocell.blocks import Limits
 from tomocell.blocks.plan import INTERPRETER_MB
 from tomocell.errors import BadInput
@@ -49,6 +50,15 @@ def test_balls_of_known_size() -> None:
     assert found["mean_sphericity"] == pytest.approx(1, abs=0.02)
 
 
+def test_the_volume_is_known_as_well_as_its_interfaces() -> None:
+    mask = np.zeros((9, 10, 11), bool)
+    mask[2:6, 3:5, 0:7] = True  # 4 x 2 x 7 voxels, one face of 8 on the volume's edge, which is no interface
+    mask[8, 9, 10] = True
+    faces = np.array([2 * 14, 2 * 28, 8])
+    found = scalars(mask, least_voxels=2)
+    assert found["volume_uncertainty_um3"] == pytest.approx(math.sqrt((faces**2).sum() / 12) * 0.125)
+
+
 def test_the_edge_leaves_statistics_not_the_table() -> None:
     without, within = (scalars(balls(), least_voxels=3, exclude_edge=edge) for edge in (True, False))
     assert without["count"] == within["count"]
@@ -67,7 +77,7 @@ def test_standard_errors_are_those_of_theory() -> None:
     count = 2000
     diameters = np.random.default_rng(2).lognormal(1, 0.3, count)
     volumes = diameters**3
-    mean, median, weighted = _standard_errors(diameters, volumes, 0)
+    mean, median, weighted = standard_errors(diameters, volumes, 0)
     assert mean == pytest.approx(diameters.std() / math.sqrt(count), rel=0.1)
     # The median's variance is 1 / (4 n f**2), with the density f at the median of the distribution drawn from.
     density = 1 / (math.e * 0.3 * math.sqrt(2 * math.pi))

@@ -16,13 +16,13 @@ from tomocell.volumes.volume import ArrayVolume
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tomocell.refinement.small_objects import SmallObjectRuns
+    from tomocell.refinement.runs import ObjectRuns
     from tomocell.volumes.volume import Shape
 
 LIMITS = Limits()
 
 
-def filled(voxels: NDArray[np.uint8], small: SmallObjectRuns, becomes: int, core: Shape) -> NDArray[np.uint8]:
+def filled(voxels: NDArray[np.uint8], small: ObjectRuns, becomes: int, core: Shape) -> NDArray[np.uint8]:
     """The volume with its small objects given up, in blocks of any shape."""
     after = np.full_like(voxels, 99)
     for block in cut(small.shape, core):

@@ -24,8 +24,10 @@ from objects.solids import (
 )
 from tomocell.blocks import Limits
 from tomocell.errors import BadInput
+from tomocell.objects.composition import compositions
 from tomocell.objects.crofton import direction_shares
-from tomocell.objects.table import object_table
+from tomocell.objects.labelling import Target
+from tomocell.objects.table import measure_objects, object_table
 from tomocell.volumes.volume import ArrayVolume, Classes
 
 if TYPE_CHECKING:
@@ -67,6 +69,20 @@ def test_the_table_is_the_same_however_the_volume_is_cut(
     ]
     pd.testing.assert_frame_equal(tables[0], tables[1], check_exact=True)
     pd.testing.assert_frame_equal(tables[0], tables[2], check_exact=True)
+
+
+@given(voxels=class_volumes(), core=cores, connectivity=connectivities)
+@settings(deadline=None, max_examples=60)
+def test_what_objects_of_two_classes_are_made_of(voxels: NDArray[np.uint8], core: Shape, connectivity: int) -> None:
+    found = object_table(volume(voxels), (2, 1), LIMITS, connectivity=connectivity, core=core)
+    labels = by_scipy(voxels > 0, connectivity).ravel()
+    for name, value in (("bubble", 1), ("wall", 2)):
+        counts = np.bincount(labels, voxels.ravel() == value, minlength=len(found) + 1)[1:]
+        np.testing.assert_allclose(found[f"volume_{name}_um3"], counts * VOXEL_UM3)
+    target = Target((2, 1), connectivity)
+    light = compositions(volume(voxels), target, LIMITS, core=core)
+    heavy = measure_objects(volume(voxels), target, LIMITS).parts
+    assert sorted(map(tuple, light)) == sorted(map(tuple, heavy))
 
 
 @pytest.mark.parametrize("core", [(7, 11, 9), (40, 2, 50), (3, 41, 17), (16, 16, 16), (39, 40, 49)])

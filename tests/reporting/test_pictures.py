@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from reporting import fake
+from tomocell.blocks import Limits
 from tomocell.reporting import pictures
 from tomocell.reporting.pictures import Plane
-from tomocell.volumes.store import open_store
-from tomocell.volumes.volume import Classes, VoxelClass
+from tomocell.volumes.store import Layout, create_store, open_store
+from tomocell.volumes.volume import Classes, VoxelClass, whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +49,25 @@ def test_a_large_plane_is_read_from_a_coarser_level(tmp_path: Path, monkeypatch:
     assert plane.pixels.shape == (75, 95)
     assert plane.pixel_um == (4.0, 4.0)
     assert pictures.width_um(plane) == 190 * 2.0
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("most", [720, 80], ids=["finest", "coarser"])
+def test_a_plane_in_the_frame_of_a_crop_is_that_of_the_crop(
+    tmp_path: Path, axis: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "MOST_PIXELS", most)
+    voxels = np.random.default_rng(1).integers(0, 3, (12, 40, 72)).astype(np.uint8)
+    voxels = voxels.repeat(2, 0).repeat(2, 1).repeat(2, 2)  # a coarser level holds the same values
+    fake.write_store(tmp_path / "volume.ome.zarr", voxels, CLASSES, 1.33)
+    part = voxels[4:20, 2:62, 6:]
+    layout = Layout((16, 60, 138), part.dtype, (1.33, 1.33, 1.33), CLASSES, origin_um=(4 * 1.33, 2 * 1.33, 6 * 1.33))
+    with create_store(tmp_path / "crop.ome.zarr", layout, Limits()) as writer:
+        writer.write(whole(layout.shape), part)
+    all_of_it, crop = open_store(tmp_path / "volume.ome.zarr"), open_store(tmp_path / "crop.ome.zarr")
+    for share in (0.0, 0.3, 0.5, 1.0):
+        seen, own = (pictures.read_plane(store, axis, share, crop) for store in (all_of_it, crop))
+        np.testing.assert_array_equal(seen.pixels, own.pixels)
 
 
 def test_where_the_middle_shows_nothing_a_telling_plane_is_chosen(tmp_path: Path) -> None:

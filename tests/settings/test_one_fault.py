@@ -166,6 +166,46 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], tuple[str, ...]]] = 
         ),
         ("refine.split", "names wall", "the segmenter writes: pore, solid"),
     ),
+    "where of a class that is not labelled": (
+        lambda s: (
+            s["classes"].append({"name": "wall", "value": 2}),
+            s.update(refine={"where": {"wall": {"side": "after", "otherwise": "pore"}}}),
+        ),
+        ("refine.where", "names wall", "the segmenter writes: pore, solid"),
+    ),
+    "where on no side": (
+        lambda s: s.update(refine={"where": {"solid": {"side": "behind", "otherwise": "pore"}}}),
+        ("refine.where.solid.side", "'behind'", "'before' or 'after'"),
+    ),
+    "electrolyte that is not labelled": (
+        lambda s: (
+            s["classes"].append({"name": "wall", "value": 2}),
+            s.update(refine={"split_electrolyte": {"electrolyte": "wall", "electrodes": ["solid"]}}),
+        ),
+        ("refine.split_electrolyte", "names wall", "the segmenter writes: pore, solid"),
+    ),
+    "split plane both given and found": (
+        lambda s: s.update(
+            refine={"split_plane": 3, "split_electrolyte": {"electrolyte": "pore", "electrodes": ["solid"]}}
+        ),
+        ("refine", "'split_plane' 3 and 'split_electrolyte'", "expected one of them"),
+    ),
+    "touching what the split did away with": (
+        lambda s: (
+            s["classes"].extend([{"name": "near", "value": 2}, {"name": "far", "value": 3}]),
+            s.update(
+                refine={
+                    "split": {"solid": {"before": "near", "after": "far"}},
+                    "must_touch": {"pore": {"of": ["solid"], "otherwise": "near"}},
+                }
+            ),
+        ),
+        ("refine.must_touch", "names solid", "after the split: pore, near, far"),
+    ),
+    "negative crop": (
+        lambda s: s.update(refine={"crop_end_voxels": [0, -1, 0]}),
+        ("refine.crop_end_voxels", "-1", "greater than or equal to 0"),
+    ),
     "results above": (lambda s: s.update(results="../out"), ("results", "'../out'", "without a part '..'")),
     "results above, inside": (lambda s: s.update(results="/data/../out"), ("results", "without a part '..'")),
     "results with a space": (lambda s: s.update(results="my results"), ("results", "'my results'", "letters, digits")),
@@ -192,6 +232,18 @@ def test_what_small_objects_become_is_a_phase() -> None:
     becomes_split = {"pit": {"least_voxels": 2, "becomes": "film"}}
     split = RefineSettings.model_validate(refine.model_dump() | {"small_objects": becomes_split})
     assert split.names_after(("pit", "film")) == ("pit", "near", "far")
+
+
+def test_what_misplaced_and_detached_objects_become_is_a_phase() -> None:
+    refine = RefineSettings.model_validate(
+        {
+            "where": {"pit": {"side": "before", "otherwise": "film"}},
+            "split": {"film": {"before": "near", "after": "far"}},
+            "must_touch": {"far": {"of": ["near"], "otherwise": "void"}},
+        }
+    )
+    assert refine.names_after(("pit",)) == ("pit", "near", "far", "void")
+    assert refine.names_after(("wall",)) == ("wall",)
 
 
 @pytest.mark.parametrize(("change", "words"), FAULTS.values(), ids=FAULTS.keys())

@@ -109,6 +109,17 @@ def test_the_crop_lies_inside_every_scan(tmp_path: Path, crop: dict[str, Any], c
         assert "(2, 3, 4)" in str(fault)
 
 
+def test_the_crop_of_the_phases_leaves_something(tmp_path: Path) -> None:
+    write_scans(tmp_path)
+    refine = {"crop_start_voxels": [1, 1, 0], "crop_end_voxels": [1, 1, 0]}
+    project = load_project(write_study(tmp_path, threshold_study() | {"refine": refine}))
+    with pytest.raises(BadInput) as caught:
+        check_scans(project, nowhere)
+    assert len(caught.value.faults) == 2  # one a scan: of two planes none is left, of three rows one
+    for fault in caught.value.faults:
+        assert "refine.crop along z: found '1 + 1 voxels'; expected less than the 2" in str(fault)
+
+
 GRIDS: dict[str, tuple[dict[str, Any], tuple[int, int, int] | None]] = {
     "as the scan": ({}, (2, 3, 4)),
     "as the crop": ({"convert": {"crop_start_voxels": [0, 1, 0]}}, (2, 2, 4)),

@@ -81,6 +81,22 @@ def require_declared(volume: Volume, undeclared: NDArray[np.int64]) -> None:
         raise BadInput(Fault(volume.name, found, f"values of declared classes: {known}", remedy))
 
 
+def require_known(volume: Volume, limits: Limits) -> None:
+    """Check, in a pass of its own, that no value occurs that no class has.
+
+    Raises:
+        BadInput: If one does.
+    """
+    undeclared = np.zeros(VALUES, np.int64)
+
+    def kernel(voxels: NDArray[Any], _: Block) -> NDArray[np.int64]:
+        return count_undeclared(voxels, volume.classes)
+
+    for _, strange in reduce_volume(kernel, volume, Need(bytes_per_voxel=3.0), limits):
+        undeclared += strange
+    require_declared(volume, undeclared)
+
+
 def count_classes(volume: Volume, limits: Limits) -> ClassCounts:
     """Count voxels and faces of every class, block by block; exact, whatever the blocks.
 

@@ -19,7 +19,9 @@ class EvaluateSettings(Frozen):
         "labels", description="What is held against the truth: what the segmenter wrote, or what refinement made of it."
     )
     crop_start_voxels: tuple[Start, Start, Start] = Field(
-        (0, 0, 0), description="First voxel (Z, Y, X) of the part that is judged, in the volume that is segmented."
+        (0, 0, 0),
+        description="First voxel (Z, Y, X) of the part that is judged, in the volume that is segmented, or in what the "
+        "refinement's crop leaves of it where phases are judged.",
     )
     crop_size_voxels: tuple[Count, Count, Count] | None = Field(
         None, description="Voxels (Z, Y, X) of that part; null: to the end."

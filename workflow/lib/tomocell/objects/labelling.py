@@ -62,8 +62,9 @@ class LabelledBlock:
 
     Attributes:
         core: Shape of the core.
-        voxels: Class values, uint8.
-        target: The one value among them that makes objects.
+        voxels: Class values, uint8; all values of the target are its first.
+        original: Class values as they were read.
+        target: The one value among ``voxels`` that makes objects.
         labels: Pieces from 1, uint32; 0 is no piece. A piece may lie in the voxels before the core alone.
         pieces: How many.
         frame: See ``tomocell.objects.kernels``.
@@ -71,6 +72,7 @@ class LabelledBlock:
 
     core: Shape
     voxels: NDArray[np.uint8]
+    original: NDArray[np.uint8]
     target: int
     labels: NDArray[np.uint32]
     pieces: int
@@ -117,12 +119,12 @@ def label_block(volume: Volume, block: Block, target: Target) -> LabelledBlock:
     """
     import cc3d
 
-    voxels, frame = _read_padded(volume, block, target)
-    mask = _merge(voxels, target.values)
+    original, frame = _read_padded(volume, block, target)
+    voxels, mask = _merge(original, target.values)
     labels, pieces = cc3d.connected_components(
         mask, connectivity=target.connectivity, out_dtype=np.uint32, binary_image=True, return_N=True
     )
-    return LabelledBlock(_shape(block.core), voxels, target.values[0], labels, pieces, frame)
+    return LabelledBlock(_shape(block.core), voxels, original, target.values[0], labels, pieces, frame)
 
 
 def join_blocks(
@@ -209,14 +211,13 @@ def _as_bytes(voxels: NDArray[Any], name: str) -> NDArray[np.uint8]:
     return voxels.astype(np.uint8)
 
 
-def _merge(voxels: NDArray[np.uint8], values: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Return where ``values`` are, as 0 and 1, and give all those voxels the first of the values."""
-    mask = voxels == values[0]
+def _merge(original: NDArray[np.uint8], values: tuple[int, ...]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return the voxels with the first of ``values`` wherever one of them is, and where that is, as 0 and 1."""
+    mask = original == values[0]
     for value in values[1:]:
-        mask |= voxels == value
-    if len(values) > 1:
-        voxels[mask] = values[0]
-    return np.asarray(mask.view(np.uint8))
+        mask |= original == value
+    voxels = original if len(values) == 1 else np.where(mask, np.uint8(values[0]), original)
+    return voxels, np.asarray(mask.view(np.uint8))
 
 
 def _heads(block: LabelledBlock) -> Faces:

@@ -12,7 +12,7 @@ from tomocell.objects.labelling import VALUES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tomocell.objects.labelling import Joined, LabelledBlock
+    from tomocell.objects.labelling import Joined, LabelledBlock, Target
 
     Ints = NDArray[np.int64]
 
@@ -31,12 +31,21 @@ class Sums:
         contacts: (m, 4); which of the n, axis of the normal, class value, faces shared with that class.
         strangers: (m, 4); two pieces, direction, and pairs of neighbouring voxels of which each holds one. Pieces of
             26-connected objects have none.
+        parts: (n, values of the target); voxels of each.
     """
 
     sums: Ints
     least: Ints
     contacts: Ints
     strangers: Ints
+    parts: Ints
+
+    def faces(self, chosen: NDArray[np.bool_]) -> Ints:
+        """Return the voxel faces between the ``chosen`` objects and anything else, by normal z, y, x."""
+        faces = np.zeros(3, np.int64)
+        contacts = self.contacts[chosen[self.contacts[:, 0]]]
+        np.add.at(faces, contacts[:, 1], contacts[:, 3])
+        return faces
 
 
 def values_present(block: LabelledBlock) -> Ints:
@@ -48,7 +57,7 @@ def values_present(block: LabelledBlock) -> Ints:
     return np.flatnonzero(present)
 
 
-def sum_block(block: LabelledBlock, values: Ints, connectivity: int) -> Sums:
+def sum_block(block: LabelledBlock, values: Ints, target: Target) -> Sums:
     """Add up the pieces of a block in which these class ``values`` are present."""
     from tomocell.objects import kernels
 
@@ -58,8 +67,22 @@ def sum_block(block: LabelledBlock, values: Ints, connectivity: int) -> Sums:
     columns[values] = np.arange(len(values))
     contacts = np.zeros((block.pieces, 3, len(values)), np.int64)
     grids = (block.voxels, block.labels, block.frame)
-    kernels.add_all(grids, block.target, columns, (sums, least, contacts), connectivity)
-    return Sums(sums, least, _listed(contacts, values), _strangers(block, connectivity))
+    kernels.add_all(grids, block.target, columns, (sums, least, contacts), target.connectivity)
+    strangers = _strangers(block, target.connectivity)
+    is_one = len(target.values) == 1
+    parts = sums[:, [kernels.COUNT]] if is_one else count_parts(block, target.values)
+    return Sums(sums, least, _listed(contacts, values), strangers, parts)
+
+
+def count_parts(block: LabelledBlock, values: tuple[int, ...]) -> Ints:
+    """Return how many voxels of each of the target's ``values`` the pieces of a block have in its core."""
+    from tomocell.objects import scans
+
+    columns = np.zeros(VALUES, np.int64)
+    columns[list(values)] = np.arange(len(values))
+    counts = np.zeros((block.pieces, len(values)), np.int64)
+    scans.count_values((block.original, block.labels, block.frame), columns, counts)
+    return counts
 
 
 def sum_objects(joined: Joined[Sums]) -> Sums:
@@ -71,13 +94,15 @@ def sum_objects(joined: Joined[Sums]) -> Sums:
     least = np.full((joined.count, LEAST), NOWHERE)
     np.minimum.at(least, places, least_of_pieces)
     sums = np.zeros((joined.count, kernels.COLUMNS), np.int64)
+    parts = np.zeros((joined.count, joined.measured[0].parts.shape[1]), np.int64)
     contacts, strangers = [], []
     for part, first in zip(joined.measured, joined.offsets, strict=False):
         np.add.at(sums, places[first : first + len(part.sums)], part.sums)
+        np.add.at(parts, places[first : first + len(part.sums)], part.parts)
         contacts.append(np.column_stack([places[first + part.contacts[:, 0]], part.contacts[:, 1:]]))
         strangers.append(np.column_stack([places[first + part.strangers[:, :2]], part.strangers[:, 2:]]))
     _forgive(sums, _stacked(strangers, 4))
-    return Sums(sums, least, _stacked(contacts, 4), np.zeros((0, 4), np.int64))
+    return Sums(sums, least, _stacked(contacts, 4), np.zeros((0, 4), np.int64), parts)
 
 
 def number_objects(first_voxels: Ints, joined: Joined[Any]) -> Ints:

@@ -26,14 +26,48 @@ if TYPE_CHECKING:
 def object_table(
     volume: Volume, values: int | tuple[int, ...], limits: Limits, *, connectivity: int = 26, core: Shape | None = None
 ) -> pd.DataFrame:
-    """Measure every object of a class in one pass over the volume; it need not fit in memory, the table must.
+    """Return the table (`table_of`) of the objects that ``values`` make, as `measure_objects` finds them.
 
-    Everything is added up in whole numbers, so the table is the same, bit for bit, however the volume is cut. The
-    table takes about 1 kB an object while it is made, beside the blocks.
+    Args:
+        volume: Class values from 0 to 255, with a voxel size.
+        values: The class value that makes objects, or several that count as one.
+        limits: Memory and workers.
+        connectivity: 6, 18 or 26.
+        core: Shape of the blocks; as large as memory allows if not given.
+
+    Raises:
+        BadInput: As `measure_objects`, or if the voxel size is unknown.
+    """
+    target = Target((values,) if isinstance(values, int) else values, connectivity)
+    volume.size  # noqa: B018  told before the long part
+    return table_of(measure_objects(volume, target, limits, core=core), volume, target.values)
+
+
+def measure_objects(volume: Volume, target: Target, limits: Limits, *, core: Shape | None = None) -> Sums:
+    """Measure every object in one pass over the volume; it need not fit in memory, what is told of objects must.
+
+    Everything is added up in whole numbers, so the outcome is the same, bit for bit, however the volume is cut. It
+    takes about 1 kB an object while it is made, beside the blocks.
+
+    Raises:
+        BadInput: If voxels are not whole numbers from 0 to 255, or a value has no name though others have.
+    """
+
+    def measure(block: LabelledBlock) -> Sums:
+        present = values_present(block)
+        _require_names(volume, block, present)
+        return sum_block(block, present, target)
+
+    return sum_objects(join_blocks(volume, target, cut_for(volume, limits, core), limits.workers, measure))
+
+
+def table_of(objects: Sums, volume: Volume, values: tuple[int, ...]) -> pd.DataFrame:
+    """Return one row an object, in physical units.
 
     Columns:
         label: From 1, in the raster order of the objects' first voxels (z slowest).
         volume_voxels, volume_um3: Exact.
+        volume_<class>_um3: Of each class, where several make objects.
         equivalent_diameter_um: Of the ball of the same volume.
         centroid_z_um, _y_um, _x_um: From the centre of the volume's first voxel.
         z_start, z_stop, y_start, y_stop, x_start, x_stop: Bounding box in voxels; stop is one past the last.
@@ -50,32 +84,13 @@ def object_table(
         edge_area_um2: Voxel faces on the volume's edge.
         contact_area_<class>_um2: Voxel faces shared with another class: right for walls along the axes, up to 1.73
             times too large for oblique ones. ``<class>`` is the value where classes have no names.
-
-    Args:
-        volume: Class values from 0 to 255, with a voxel size.
-        values: The class value that makes objects, or several that count as one.
-        limits: Memory and workers.
-        connectivity: 6, 18 or 26.
-        core: Shape of the blocks; as large as memory allows if not given.
-
-    Raises:
-        BadInput: If voxels are not whole numbers from 0 to 255, a value has no name though others have, the voxel
-            size is unknown, or ``values`` or ``connectivity`` are impossible.
     """
     import pandas as pd
 
-    target = Target((values,) if isinstance(values, int) else values, connectivity)
     size = volume.size
-
-    def measure(block: LabelledBlock) -> Sums:
-        values = values_present(block)
-        _require_names(volume, block, values)
-        return sum_block(block, values, connectivity)
-
-    joined = join_blocks(volume, target, cut_for(volume, limits, core), limits.workers, measure)
-    objects = sum_objects(joined)
-    columns = _sizes(objects, size) | _places(objects, size) | _shapes(objects, size) | _surfaces(objects, size)
-    return pd.DataFrame(columns | _contacts(objects, volume, target.values))
+    columns = _sizes(objects, size) | _parts(objects, volume, values) | _places(objects, size)
+    columns |= _shapes(objects, size) | _surfaces(objects, size)
+    return pd.DataFrame(columns | _contacts(objects, volume, values))
 
 
 def _require_names(volume: Volume, block: LabelledBlock, values: NDArray[np.int64]) -> None:
@@ -98,6 +113,17 @@ def _sizes(objects: Sums, size: VoxelSize) -> Columns:
         "volume_voxels": voxels,
         "volume_um3": volume_um3,
         "equivalent_diameter_um": np.cbrt(6 / math.pi * volume_um3),
+    }
+
+
+def _parts(objects: Sums, volume: Volume, values: tuple[int, ...]) -> Columns:
+    if len(values) == 1:
+        return {}
+    names = {member.value: member.name for member in volume.classes}
+    voxel_um3 = math.prod(volume.size)
+    return {
+        f"volume_{names.get(value, value)}_um3": np.asarray(objects.parts[:, column] * voxel_um3)
+        for column, value in enumerate(values)
     }
 
 

@@ -1,68 +1,29 @@
-"""Objects too small to be believed: found once over the whole volume, given up block by block, however it is cut."""
+"""Objects too small to be believed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tomocell.objects.labelling import LabelledBlock, Target, cut_for, join_blocks
+from tomocell.refinement.runs import runs_of_block, sorted_runs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tomocell.blocks import Limits
     from tomocell.objects.labelling import Joined
-    from tomocell.volumes.volume import Region, Shape, Volume
+    from tomocell.refinement.runs import ObjectRuns
+    from tomocell.volumes.volume import Shape, Volume
 
     Ints = NDArray[np.int64]
     Found = tuple[Ints, Ints]
 
 
-@dataclass(frozen=True)
-class SmallObjectRuns:
-    """The voxels of small objects, as runs along x; 16 bytes a run.
-
-    Attributes:
-        shape: Of the volume that they were found in.
-        starts: Raster index of each run's first voxel, ascending.
-        lengths: Voxels of each run.
-        objects: How many objects they make.
-    """
-
-    shape: Shape
-    starts: Ints
-    lengths: Ints
-    objects: int
-
-    @property
-    def voxels(self) -> int:
-        """How many voxels they make."""
-        return int(self.lengths.sum())
-
-    def fill(self, voxels: NDArray[Any], region: Region, becomes: int) -> None:
-        """Give ``becomes`` to the small objects' voxels among ``voxels``, which are those of ``region``, in place.
-
-        Objects are small or not by their whole size, so the outcome does not depend on how regions are cut.
-        """
-        plane = self.shape[1] * self.shape[2]
-        first, last = np.searchsorted(self.starts, [region[0].start * plane, region[0].stop * plane])
-        z, y, x = (np.asarray(index) for index in np.unravel_index(self.starts[first:last], self.shape))
-        begin = np.maximum(x, region[2].start)
-        length = np.minimum(x + self.lengths[first:last], region[2].stop) - begin
-        inside = (y >= region[1].start) & (y < region[1].stop) & (length > 0)
-        counts = length[inside]
-        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        planes, rows, columns = (
-            np.repeat(index[inside] - part.start, counts) for index, part in zip((z, y, begin), region, strict=True)
-        )
-        voxels[planes, rows, columns + within] = becomes
-
-
 def find_small(
     volume: Volume, value: int, least_voxels: int, limits: Limits, *, core: Shape | None = None
-) -> SmallObjectRuns:
+) -> ObjectRuns:
     """Find the 26-connected objects of a class with fewer than ``least_voxels`` voxels, in one pass.
 
     An object that the volume's edge cuts counts with the voxels that are in the volume. Blocks have the shape
@@ -81,9 +42,7 @@ def find_small(
     np.add.at(sizes, joined.objects, np.concatenate([counts for counts, _ in joined.measured]))
     small = sizes < least_voxels
     runs = np.concatenate([_global(index, joined) for index in range(len(blocks))])
-    runs = runs[small[runs[:, 2]]]
-    runs = runs[np.argsort(runs[:, 0])]
-    return SmallObjectRuns(volume.shape, runs[:, 0].copy(), runs[:, 1].copy(), int(small.sum()))
+    return sorted_runs(volume.shape, runs[small[runs[:, 2]]], int(small.sum()))
 
 
 def _small_pieces(block: LabelledBlock, least_voxels: int) -> Found:
@@ -96,11 +55,7 @@ def _small_pieces(block: LabelledBlock, least_voxels: int) -> Found:
 
     counts = np.zeros(block.pieces, np.int64)
     scans.count_voxels(block.labels, block.frame, counts)
-    runs = np.zeros((0, 3), np.int64)
-    runs = np.zeros((scans.find_runs(block.labels, block.frame, counts < least_voxels, runs), 3), np.int64)
-    scans.find_runs(block.labels, block.frame, counts < least_voxels, runs)
-    runs[:, 2] -= 1
-    return counts, runs
+    return counts, runs_of_block(block, counts < least_voxels)
 
 
 def _global(index: int, joined: Joined[Found]) -> Ints:

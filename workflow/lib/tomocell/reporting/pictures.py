@@ -31,6 +31,7 @@ WINDOW_PERCENT = (0.5, 99.5)
 SMALLEST_SHARE = 0.02
 BAR_SHARE = 0.25  # the scale bar is the longest round length below this share of the width
 DULL = 0.5  # a middle plane with less than this share of the best plane's entropy is passed over
+BARELY = 1e-6  # of a voxel: less of it is rounding
 COLORS = 160  # a colour map, its bar and grey letters need no more
 UNKNOWN_COLOR = "#ff00ff"
 
@@ -45,14 +46,30 @@ class Plane:
     pixel_um: tuple[float, float]
 
 
-def read_plane(volume: StoreVolume, axis: int, share: float) -> Plane:
-    """Read the plane across ``axis`` at ``share`` (0 to 1) of its length, from a level no finer than is shown."""
+def read_plane(volume: StoreVolume, axis: int, share: float, frame: StoreVolume | None = None) -> Plane:
+    """Read the plane across ``axis`` at ``share`` (0 to 1) of its length, from a level no finer than is shown.
+
+    ``frame``, if given, is the store whose length and extent are meant, cut from the frame of ``volume``: the picture
+    shows the same part of the sample as one of ``frame``.
+    """
     coarse = volume.coarser(_level(volume, axis))
-    index = min(int(share * coarse.shape[axis]), coarse.shape[axis] - 1)
-    region = list(whole(coarse.shape))
+    region = list(_part(coarse, frame or volume))
+    low, high = region[axis].start, region[axis].stop
+    index = min(low + int(share * (high - low)), high - 1)
     region[axis] = slice(index, index + 1)
     rows, columns = (size for other, size in enumerate(coarse.size) if other != axis)
     return Plane(coarse.read(_region(region)).squeeze(axis), (rows, columns))
+
+
+def _part(coarse: StoreVolume, frame: StoreVolume) -> Region:
+    """Return the part of a level that lies in the extent of ``frame``: the whole, if the two are alike."""
+    ends = zip(coarse.shape, coarse.size, coarse.origin_um, frame.origin_um, frame.shape, frame.size, strict=True)
+    parts = []
+    for length, edge, own, origin, count, fine in ends:
+        first = min(max(round((origin - own) / edge), 0), length - 1)
+        stop = max(first + 1, min(math.ceil((origin - own + count * fine) / edge - BARELY), length))
+        parts.append(slice(first, stop))
+    return _region(parts)
 
 
 def telling_share(volume: StoreVolume, axis: int) -> float:

@@ -12,6 +12,8 @@ from tomocell.errors import BadInput, Fault
 from tomocell.evaluation.pair import part_faults
 from tomocell.labelling.checks import size_faults
 from tomocell.labelling.rounds import correction_faults, find_corrections, learners
+from tomocell.refinement.rules import crop_faults as refine_faults
+from tomocell.refinement.rules import cropped_shape as refined_shape
 from tomocell.settings.plug_ins import faults_of_files, settings_of_follower, settings_of_network
 from tomocell.volumes.manifest import Manifest, read_manifest, store_path
 from tomocell.volumes.readers import open_source
@@ -55,6 +57,7 @@ def check_scans(project: Project, manifest_of: Callable[[Sample], Path]) -> None
         faults.extend(_annotation_faults(project, sample, segmented, where))
         faults.extend(_truth_faults(project, sample, segmented, where))
         faults.extend(_patch_faults(project.study, sample, segmented, where))
+        faults.extend(_refine_faults(project.study, segmented, where))
         if segmented is not None:
             own = [one for one in corrections if (one.series, one.timestep) == sample.key]
             faults.extend(fault for one in own for fault in correction_faults(one, segmented))
@@ -165,8 +168,19 @@ def _truth_faults(project: Project, sample: Sample, segmented: Shape | None, whe
         place = f"{where}, truth: {sample.truth}"
         faults.append(Fault(place, str(dtype), "labels as uint8", "convert them to 8 bit, values unchanged"))
     if segmented is not None:
-        faults.extend(_in_row(part_faults(segmented, project.study.evaluate, "what is segmented"), where))
+        judged = _judged_shape(project.study, segmented)
+        faults.extend(_in_row(part_faults(judged, project.study.evaluate, "what is judged"), where))
     return faults
+
+
+def _judged_shape(study: Study, segmented: Shape) -> Shape:
+    return segmented if study.evaluate.of == "labels" else refined_shape(segmented, study.refine)
+
+
+def _refine_faults(study: Study, segmented: Shape | None, where: str) -> list[Fault]:
+    if segmented is None:
+        return []
+    return _in_row(refine_faults(segmented, study.refine, "what is segmented"), where)
 
 
 def _grid_faults(

@@ -163,12 +163,26 @@ class Study(Frozen):
     @model_validator(mode="after")
     def _refines_what_is_labelled(self) -> Self:
         labels = self._label_names
-        for rule in ("small_objects", "split"):
-            unknown = sorted(set(getattr(self.refine, rule)) - set(labels))
+        rules = {rule: set(getattr(self.refine, rule)) for rule in ("where", "small_objects", "split")}
+        if self.refine.split_electrolyte is not None:
+            found = self.refine.split_electrolyte
+            rules["split_electrolyte"] = {found.electrolyte, *found.electrodes}
+        for rule, named in rules.items():
+            unknown = sorted(named - set(labels))
             if unknown:
                 known = ", ".join(labels)
                 msg = f"'refine.{rule}' names {', '.join(unknown)}; expected classes that the segmenter writes: {known}"
                 raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _touches_what_remains(self) -> Self:
+        known = self.refine.names_split(self._label_names)
+        named = {*self.refine.must_touch, *(name for rule in self.refine.must_touch.values() for name in rule.of)}
+        unknown = sorted(named - set(known))
+        if unknown:
+            msg = f"'refine.must_touch' names {', '.join(unknown)}; expected classes after the split: "
+            raise ValueError(msg + ", ".join(known))
         return self
 
     @model_validator(mode="after")

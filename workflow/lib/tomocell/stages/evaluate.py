@@ -16,6 +16,7 @@ from tomocell.evaluation.settings import EvaluateSettings
 from tomocell.evaluation.surfaces import reach_of, surface_distances, surface_metrics
 from tomocell.volumes.readers import open_source
 from tomocell.volumes.tables import write_json
+from tomocell.volumes.views import BoxVolume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tomocell.blocks import Limits
     from tomocell.evaluation.counts import Counts
     from tomocell.evaluation.pair import Pair
+    from tomocell.volumes.store import StoreVolume
     from tomocell.volumes.volume import Classes, Volume
 
 log = logging.getLogger(__name__)
@@ -78,11 +80,19 @@ def evaluate(
     log.info("%s against %s: accuracy %s over %s voxels", labels.name, truth.name, record["accuracy"], record["pixels"])
 
 
-def open_truth(path: Path, classes: Classes) -> Volume:
-    """Open a file of true labels, whose values are those of ``classes``."""
+def open_truth(path: Path, classes: Classes, labels: StoreVolume | None = None) -> Volume:
+    """Open a file of true labels, whose values are those of ``classes``.
+
+    Of ``labels`` that a crop left, the truth of the whole is cropped alike.
+    """
     truth = open_source(path)
     truth.classes = classes
-    return truth
+    notes = labels.manifest.notes if labels is not None else {}
+    start, end = (tuple(notes.get(f"crop_{side}_voxels", (0, 0, 0))) for side in ("start", "end"))
+    if labels is None or truth.shape == labels.shape:
+        return truth
+    uncropped = tuple(map(sum, zip(start, labels.shape, end, strict=True)))
+    return BoxVolume(truth, start, labels.shape) if truth.shape == uncropped else truth
 
 
 def voxel_record(counts: Counts, names: tuple[str, ...], settings: EvaluateSettings) -> dict[str, Any]:

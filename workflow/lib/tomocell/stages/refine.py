@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+import threading
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tomocell.blocks import Block, Limits, Need, transform_volume
-from tomocell.errors import BadInput, Fault
-from tomocell.refinement.small_objects import find_small
+from tomocell.refinement import rules
 from tomocell.stages.provenance import provenance
-from tomocell.volumes.store import Layout, create_store, open_store
+from tomocell.volumes.store import Layout, StoreVolume, create_store, open_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,76 +20,81 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tomocell.refinement.settings import RefineSettings
-    from tomocell.refinement.small_objects import SmallObjectRuns
-    from tomocell.volumes.volume import Classes, Volume
+    from tomocell.volumes.volume import Classes, Volume, VoxelSize
 
 log = logging.getLogger(__name__)
-VALUES = 256
 
 
 def refine(
     labels: Path, store: Path, classes: Classes, settings: RefineSettings, limits: Limits, *, digest: str = ""
 ) -> None:
-    """Apply the rules of ``settings`` to ``labels``: first small objects, then the split by depth.
+    """Apply the rules of ``settings`` to ``labels``: crop, where, small objects, split, must touch.
 
-    ``classes`` are all of the study; the store names those that remain. What each rule changed stands in the notes.
+    ``classes`` are all of the study; the store names those that remain. What each rule changed stands in the notes:
+    ``crop_start_voxels``, ``crop_end_voxels``, ``split_plane`` (in what the crop leaves), objects and voxels by class
+    of ``where``, ``small_objects`` and ``must_touch``, and the ``voxels`` of each class that remain.
 
     Raises:
-        BadInput: If the split plane lies outside the volume.
+        BadInput: If the crop leaves nothing, the split plane lies outside the volume, or there is no electrolyte to
+            find it in.
     """
     source = open_store(labels)
-    plane = split_plane(source, settings)
-    small = [
-        (find_small(source, classes.value(name), rule.least_voxels, limits), classes.value(rule.becomes))
-        for name, rule in settings.small_objects.items()
-    ]
-    near, far = _lookup_tables(classes, settings)
+    phases, notes = apply_rules(source, classes, settings, limits)
     after = classes.subset(settings.names_after(source.classes.names))
+    counts = _Counts()
 
-    def kernel(voxels: NDArray[Any], block: Block) -> NDArray[np.uint8]:
-        for runs, becomes in small:
-            runs.fill(voxels, block.core, becomes)
-        return split_by_depth(voxels, block, plane, near, far)
+    def kernel(voxels: NDArray[Any], _: Block) -> NDArray[Any]:
+        counts.add(voxels)
+        return voxels
 
-    layout = Layout(source.shape, np.dtype(np.uint8), source.size, after)
+    layout = Layout(phases.shape, np.dtype(np.uint8), source.size, after, origin_um=origin_um(source, settings))
     with create_store(store, layout, limits, provenance(settings, digest, {"labels": source})) as writer:
-        transform_volume(kernel, source, writer, Need(bytes_per_voxel=6.0), limits)
-        writer.notes.update(split_plane=plane, small_objects=_notes(settings, [runs for runs, _ in small]))
+        transform_volume(kernel, phases, writer, Need(bytes_per_voxel=6.0), limits)
+        voxels = {member.name: int(counts.voxels[member.value]) for member in after}
+        writer.notes.update(notes, voxels=voxels)
+    log.info("%s: %s", labels, writer.notes)
 
 
-def split_plane(volume: Volume, settings: RefineSettings) -> int:
-    """Return the first plane of the far side.
+def apply_rules(
+    source: Volume, classes: Classes, settings: RefineSettings, limits: Limits
+) -> tuple[Volume, dict[str, Any]]:
+    """Return a volume of the phases, made when it is read, and what the rules changed.
 
     Raises:
-        BadInput: If the plane of the settings lies outside the volume.
+        BadInput: As ``refine``.
     """
-    plane = volume.shape[0] // 2 if settings.split_plane is None else settings.split_plane
-    if not 0 < plane < volume.shape[0] and settings.split:
-        fault = Fault(
-            "refine.split_plane", plane, f"a plane inside {volume.shape[0]} planes", "correct it, or give null"
-        )
-        raise BadInput(fault)
-    return plane
-
-
-def split_by_depth(
-    voxels: NDArray[np.uint8], block: Block, plane: int, near: NDArray[np.uint8], far: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
-    """Return values looked up in ``near`` before the plane and in ``far`` from it on."""
-    here = min(max(plane - block.core[0].start, 0), voxels.shape[0])
-    return np.concatenate([near[voxels[:here]], far[voxels[here:]]])
-
-
-def _lookup_tables(classes: Classes, settings: RefineSettings) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    near, far = np.arange(VALUES, dtype=np.uint8), np.arange(VALUES, dtype=np.uint8)
-    for name, halves in settings.split.items():
-        near[classes.value(name)] = classes.value(halves.before)
-        far[classes.value(name)] = classes.value(halves.after)
-    return near, far
-
-
-def _notes(settings: RefineSettings, small: list[SmallObjectRuns]) -> dict[str, Any]:
-    return {
-        name: {"objects": int(found.objects), "voxels": int(found.voxels)}
-        for name, found in zip(settings.small_objects, small, strict=True)
+    cropped = rules.crop(source, settings)
+    plane = rules.split_plane(cropped, classes, settings, limits)
+    placed, misplaced = rules.place(cropped, classes, settings, plane, limits)
+    believed, small = rules.give_up_small(placed, classes, settings, limits)
+    divided = rules.split_by_depth(believed, classes, settings, plane)
+    phases, detached = rules.require_contact(divided, classes, settings, limits)
+    notes = {
+        "crop_start_voxels": list(settings.crop_start_voxels),
+        "crop_end_voxels": list(settings.crop_end_voxels),
+        "split_plane": plane,
+        "where": misplaced,
+        "small_objects": small,
+        "must_touch": detached,
     }
+    return phases, notes
+
+
+def origin_um(source: StoreVolume, settings: RefineSettings) -> VoxelSize:
+    """Return where the phases begin in the frame of the labels: the crop, and what these had themselves."""
+    ends = zip(source.origin_um, settings.crop_start_voxels, source.size, strict=True)
+    z, y, x = (before + start * edge for before, start, edge in ends)
+    return (z, y, x)
+
+
+@dataclass
+class _Counts:
+    """Voxels of each value, added up by several threads."""
+
+    voxels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(rules.VALUES, np.int64))
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, voxels: NDArray[Any]) -> None:
+        counts = sum(np.bincount(plane.ravel(), minlength=rules.VALUES) for plane in voxels)
+        with self.lock:
+            self.voxels += counts

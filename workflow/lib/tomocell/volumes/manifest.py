@@ -48,6 +48,7 @@ class Manifest(Frozen):
     dtype: str
     axes: str = "zyx"
     voxel_size_um: tuple[float, float, float]
+    origin_um: tuple[float, float, float] = (0.0, 0.0, 0.0)
     chunk: tuple[int, int, int]
     shard: tuple[int, int, int]
     levels: int

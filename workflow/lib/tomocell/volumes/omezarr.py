@@ -5,6 +5,7 @@ Source: OME-NGFF 0.5, https://ngff.openmicroscopy.org/0.5/ (multiscales, image-l
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,24 +15,33 @@ VERSION = "0.5"
 AXES = [{"name": name, "type": "space", "unit": "micrometer"} for name in ("z", "y", "x")]
 
 
-def attributes(name: str, voxel_size_um: VoxelSize, levels: int, classes: Classes | None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Frame:
+    """Edges of a voxel and centre of the first one, (Z, Y, X), um."""
+
+    voxel_size_um: VoxelSize
+    origin_um: VoxelSize = (0.0, 0.0, 0.0)
+
+
+def attributes(name: str, frame: Frame, levels: int, classes: Classes | None) -> dict[str, Any]:
     """Return the attributes of the group of a multiscale volume; ``classes`` is None for grey volumes."""
-    ome: dict[str, Any] = {"version": VERSION, "multiscales": [_multiscale(name, voxel_size_um, levels, classes)]}
+    ome: dict[str, Any] = {"version": VERSION, "multiscales": [_multiscale(name, frame, levels, classes)]}
     if classes is not None:
         ome["image-label"] = _image_label(classes)
     return {"ome": ome}
 
 
-def _multiscale(name: str, voxel_size_um: VoxelSize, levels: int, classes: Classes | None) -> dict[str, Any]:
-    datasets = [_dataset(level, voxel_size_um) for level in range(levels)]
+def _multiscale(name: str, frame: Frame, levels: int, classes: Classes | None) -> dict[str, Any]:
+    datasets = [_dataset(level, frame) for level in range(levels)]
     method = "mean of 2 x 2 x 2" if classes is None else "mode of 2 x 2 x 2"
     return {"name": name, "axes": AXES, "datasets": datasets, "type": method}
 
 
-def _dataset(level: int, voxel_size_um: VoxelSize) -> dict[str, Any]:
+def _dataset(level: int, frame: Frame) -> dict[str, Any]:
     # The centre of a coarse voxel lies half a coarse voxel minus half a fine one from the origin.
-    scale = [edge * 2**level for edge in voxel_size_um]
-    shift = [edge * (2**level - 1) / 2 for edge in voxel_size_um]
+    scale = [edge * 2**level for edge in frame.voxel_size_um]
+    ends = zip(frame.origin_um, frame.voxel_size_um, strict=True)
+    shift = [start + edge * (2**level - 1) / 2 for start, edge in ends]
     transforms = [{"type": "scale", "scale": scale}, {"type": "translation", "translation": shift}]
     return {"path": str(level), "coordinateTransformations": transforms}
 

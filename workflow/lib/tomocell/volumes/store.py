@@ -42,7 +42,10 @@ SHARD: Shape = (128, 256, 256)
 
 @dataclass(frozen=True)
 class Layout:
-    """Shape, type and physical meaning of a store to be made; ``classes`` makes it a label volume."""
+    """Shape, type and physical meaning of a store to be made; ``classes`` makes it a label volume.
+
+    ``origin_um`` is the centre of its first voxel (Z, Y, X) in the frame that it was cut from.
+    """
 
     shape: Shape
     dtype: np.dtype[Any]
@@ -50,6 +53,7 @@ class Layout:
     classes: Classes | None = None
     chunk: Shape = CHUNK
     shard: Shape = SHARD
+    origin_um: VoxelSize = (0.0, 0.0, 0.0)
 
 
 @dataclass
@@ -82,7 +86,11 @@ class StoreWriter:
 
 
 class StoreVolume(Volume):
-    """One level of a finished store."""
+    """One level of a finished store.
+
+    Attributes:
+        origin_um: Centre of the store's first voxel in the frame that it was cut from; (0, 0, 0) if it is that frame.
+    """
 
     def __init__(self, path: Path, manifest: Manifest, level: int = 0) -> None:
         self.path = path
@@ -95,6 +103,7 @@ class StoreVolume(Volume):
         edge = 2**level
         z, y, x = manifest.voxel_size_um
         self.voxel_size_um = (z * edge, y * edge, x * edge)
+        self.origin_um = manifest.origin_um
         self.classes = _read_classes(path)
 
     def __reduce__(self) -> tuple[type[StoreVolume], tuple[Path, Manifest, int]]:
@@ -152,6 +161,7 @@ def create_store(
         shape=layout.shape,
         dtype=str(layout.dtype),
         voxel_size_um=layout.voxel_size_um,
+        origin_um=layout.origin_um,
         chunk=plan[0].chunk,
         shard=plan[0].shard,
         levels=len(plan),
@@ -172,7 +182,8 @@ def _require_metadata(path: Path, files: dict[str, FileEntry], levels: int) -> N
 
 
 def _write_group(path: Path, name: str, layout: Layout, levels: int) -> None:
-    attributes = omezarr.attributes(name, layout.voxel_size_um, levels, layout.classes)
+    frame = omezarr.Frame(layout.voxel_size_um, layout.origin_um)
+    attributes = omezarr.attributes(name, frame, levels, layout.classes)
     zarr.create_group(path, zarr_format=3, attributes=attributes)
 
 

@@ -46,7 +46,7 @@ def build(source: Source) -> list[Section]:
     shares = {axis: pictures.telling_share(last, axis) if labels else 0.5 for axis in VIEWS.values()}
     panes: list[list[Pane]] = [[] for _ in VIEWS]
     if grey:
-        _add(panes, _panes(source, grey, shares, None))
+        _add(panes, _panes(source, grey, shares, frame=last if labels else None))
     if labels:
         _add(panes, _panes(source, labels, shares, last.classes))
     views = tuple(
@@ -63,10 +63,16 @@ def _add(panes: list[list[Pane]], more: list[Pane]) -> None:
         pane.append(found)
 
 
-def _panes(source: Source, stores: Stores, shares: dict[int, float], classes: Classes | None) -> list[Pane]:
-    """Return a pane for each view."""
+def _panes(
+    source: Source,
+    stores: Stores,
+    shares: dict[int, float],
+    classes: Classes | None = None,
+    frame: StoreVolume | None = None,
+) -> list[Pane]:
+    """Return a pane for each view; of ``stores``, the part that lies in the ``frame`` of another."""
     keys = [(axis, step) for axis in VIEWS.values() for step in stores]
-    planes = [pictures.read_plane(stores[step], axis, shares[axis]) for axis, step in keys]
+    planes = [pictures.read_plane(stores[step], axis, shares[axis], frame) for axis, step in keys]
     look = _grey_look(planes) if classes is None else _class_look(classes)
     coded = pictures.fit(planes, look.encode, look.budget_bytes)
     frames = {
