@@ -278,7 +278,8 @@ def write_maps(project: Project, results: Path) -> None:
             write_map(results / SERIES / step / "maps" / f"{name}_thickness_um.tif", f"{name}_thickness_um", content)
         path = results / SERIES / step / "occupancy.json"
         record = json.loads(path.read_text()) if path.is_file() else {}
-        write_json(path, record | {"maps": ["deposited_thickness_um.png", "dendrite_thickness_um.png"]})
+        names = ("deposited_thickness_um", "dendrite_thickness_um")
+        write_json(path, record | {"maps": [f"{name}.{kind}" for name in names for kind in ("tif", "png")]})
 
 
 def write_truth(project: Project, results: Path) -> None:
