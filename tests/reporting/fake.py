@@ -49,7 +49,7 @@ def make_project(folder: Path, steps: int = 5, **changes: Any) -> Project:
         "model": {"name": "unet", "classes": ["background", "dendrite", "pit", "film", "electrode"]},
         "measure": {"class_volumes": {}, "effective_thickness": {}, "occupancy": {}, "bubbles": {}, "porosity": {}},
         "series": {"faraday": {"active_area_cm2": 0.5, "current_min": 10, "plated": ["deposited", "dendrite"]}},
-        "report": {"title": "Operando lithium plating"},
+        "report": {"title": "Operando lithium plating", "renderings": []},
     }
     study = Study.model_validate(content | changes)
     return Project(folder / "lithium.yaml", study, SampleSheet(folder / "samples.tsv", make_samples(steps)))

@@ -52,7 +52,7 @@ def section_ids(page: str) -> set[str]:
 
 
 def test_a_whole_folder_gives_every_section(page: str) -> None:
-    assert section_ids(page) == ALWAYS | {"truth"} | set().union(*SECTIONS.values())
+    assert section_ids(page) == ALWAYS | {"truth", "renderings"} | set().union(*SECTIONS.values())
 
 
 @pytest.mark.parametrize("part", SECTIONS)
@@ -198,7 +198,7 @@ def test_a_timestep_without_a_picture_says_so(tmp_path: Path) -> None:
 
 def hostile_project(folder: Path) -> Project:
     """Return a study whose every free text is an attack, with results to match."""
-    report = {"title": HOSTILE, "truth": None}
+    report = {"title": HOSTILE, "truth": None, "renderings": []}
     project = fake.make_project(folder, 3, description=HOSTILE, report=report, measure={HOSTILE[:8]: {}, "thing": {}})
     samples = fake.make_samples(3, state=HOSTILE, series=fake.SERIES)
     return Project(folder / f"{HOSTILE.replace('/', '')}.yaml", project.study, SampleSheet(folder / "s.tsv", samples))

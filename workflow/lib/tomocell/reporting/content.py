@@ -99,7 +99,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Pane:
-    """One picture for each timestep, None where a timestep has none, and the bar of their colours, where they have one."""
+    """One picture for each timestep, None where a timestep has none, and perhaps the bar of their colours."""
 
     title: str
     frames: tuple[Frame | None, ...]
