@@ -28,7 +28,10 @@ PALETTE = ("#2f74b5", "#d97a2b", "#2f9e7e", "#b84a86", "#8a7a2f", "#6b7785")
 
 @dataclass(frozen=True)
 class Line:
-    """A curve; what is not finite is a gap. ``error`` holds standard uncertainties, where known."""
+    """A curve; what is not finite is a gap.
+
+    ``error`` holds standard uncertainties, where known, and ``is_open`` tells which marks are drawn open.
+    """
 
     name: str
     color: str
@@ -37,6 +40,7 @@ class Line:
     error: tuple[float | None, ...] = ()
     is_dashed: bool = False
     has_marks: bool = True
+    is_open: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ class Axes:
         guides: Levels to compare with.
         is_time: Whether x counts minutes.
         is_log: Whether x is logarithmic.
+        is_down: Whether y grows downwards, as depth does.
     """
 
     x_label: str
@@ -80,6 +85,7 @@ class Axes:
     guides: tuple[Guide, ...] = ()
     is_time: bool = False
     is_log: bool = False
+    is_down: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,10 +112,11 @@ def draw(title: str, axes: Axes, lines: Sequence[Line]) -> Markup:
 
 def _canvas(axes: Axes, lines: Sequence[Line]) -> _Canvas:
     low, high = padded([value for line in lines for value in _extent(line)] + [guide.value for guide in axes.guides])
-    xs = [value for line in lines for value in line.x]
+    # Charts over time keep one axis, also where a quantity is known for a part of it.
+    xs = [value for line in lines for value in line.x] + [end for band in axes.bands for end in (band.start, band.stop)]
     power = common_power([abs(low), abs(high)])
     x = Scale(min(xs, default=0.0), max(xs, default=1.0), LEFT + 8, WIDTH - RIGHT - 8, is_log=axes.is_log)
-    y = Scale(low, high, HEIGHT - BOTTOM, TOP)
+    y = Scale(low, high, *((TOP, HEIGHT - BOTTOM) if axes.is_down else (HEIGHT - BOTTOM, TOP)))
     return _Canvas(axes, x, y, power, _x_ticks(axes, x), nice_ticks(low, high, 5))
 
 
@@ -139,6 +146,8 @@ def _grid(canvas: _Canvas) -> Iterator[Markup]:
         text = _x_text(canvas, tick)
         yield _words("tick middle", canvas.x(tick), base + 17, text)
     yield _stroke("axis", LEFT, base, WIDTH - RIGHT, base)
+    if canvas.y.low < 0 < canvas.y.high:
+        yield _stroke("zero", LEFT, canvas.y(0.0), WIDTH - RIGHT, canvas.y(0.0))
     yield _words("label middle", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 5, axes.x_label)
     yield _words("label", 4, 14, _y_label(axes, canvas.power))
 
@@ -211,8 +220,11 @@ def _marks(canvas: _Canvas, line: Line) -> Iterator[Markup]:
             yield _error_bar(canvas, line.color, x, y, error)
         where = canvas.axes.x_names[int(x)] if canvas.axes.x_names else format_value(x)
         text = f"{line.name} at {where}: {format_value(y, error, canvas.axes.y_unit)}"
-        shape = Markup('<circle class="mark {}" fill="{}" cx="{}" cy="{}" r="3.2"><title>{}</title></circle>')
-        yield shape.format(rim_class(line.color), line.color, _at(canvas.x(x)), _at(canvas.y(y)), text)
+        is_open = bool(line.is_open) and line.is_open[index]
+        look = "open" if is_open else rim_class(line.color)
+        paint = "stroke" if is_open else "fill"
+        shape = Markup('<circle class="mark {}" {}="{}" cx="{}" cy="{}" r="3.2"><title>{}</title></circle>')
+        yield shape.format(look, paint, line.color, _at(canvas.x(x)), _at(canvas.y(y)), text)
 
 
 def _error_bar(canvas: _Canvas, color: str, x: float, y: float, error: float) -> Markup:
