@@ -80,6 +80,13 @@ def test_birth_growth_merging_splitting_and_death() -> None:
     assert found["persisting_percent"] == pytest.approx(100 * (1 - 3 / 8))
 
 
+def test_uncertainty_of_the_share_that_persists() -> None:
+    table = history(scan(LEFT, RIGHT), scan(LEFT, RIGHT), scan(LEFT, SPECK)).over_time
+    # Beta(0.5, 2.5) and Beta(1.5, 1.5).
+    expected = [100 * math.sqrt(0.5 * 2.5 / 4) / 3, 100 * math.sqrt(1.5 * 1.5 / 4) / 3]
+    assert table["persisting_uncertainty_percent"].tolist()[1:] == pytest.approx(expected)
+
+
 def test_sizes_and_places_are_physical() -> None:
     outcome = history(scan(LEFT), scan(((5, 1, 1), (10, 3, 3))))
     assert outcome.over_time["volume_um3"].tolist() == pytest.approx([8 * VOXEL_UM3, 20 * VOXEL_UM3])

@@ -160,10 +160,15 @@ def _row(sample: Sample, table: pd.DataFrame, now: Generation, before: Generatio
     events = [member.event for member in now.values()]
     row["births"], row["merges"], row["splits"] = (events.count(event) for event in (BIRTH, MERGE, SPLIT))
     row["deaths"] = sum(member.fate == DEATH for member in before.values())
-    share = 1 - row["births"] / len(table) if len(table) else math.nan
-    row["persisting_percent"] = share * PERCENT
-    row["persisting_uncertainty_percent"] = math.sqrt(share * (1 - share) / max(len(table), 1)) * PERCENT
+    row["persisting_percent"] = (1 - row["births"] / len(table)) * PERCENT if len(table) else math.nan
+    row["persisting_uncertainty_percent"] = _share_error(row["births"], len(table)) * PERCENT
     return row
+
+
+def _share_error(found: int, count: int) -> float:
+    """Return the standard uncertainty of a share of independent objects: of Jeffreys' posterior, so never 0."""
+    a, b = found + 0.5, count - found + 0.5
+    return math.sqrt(a * b / (a + b + 1)) / (a + b) if count else math.nan
 
 
 def _members(samples: Sequence[Sample], index: int, table: pd.DataFrame, generation: Generation) -> pd.DataFrame:

@@ -60,6 +60,8 @@ def follow(timeline: Timeline, settings: Settings, limits: Limits) -> Outcome:
     ``flattened_...`` is the paper's definition: thickness of the pits less that of the redeposited lithium, where
     positive. It is smaller, since lithium that covers the face counts against the pits below it.
 
+    Bias: where two scans draw the bottom of a pit a voxel apart, that voxel may be a void and never the contrary:
+    shallow voids are too many. ``least_voxels`` leaves them out.
     Uncertainties: see ``tomocell.series._depths``; the same class taken for another is none of them.
     Source: Huang et al. 2023, doi:10.1038/s41524-023-01039-y, Fig. 5a.
 
