@@ -13,7 +13,7 @@ from series.scenes import SHAPE, SIZE, VALUE, box, empty, timeline
 from tomocell.blocks import Limits
 from tomocell.errors import BadInput
 from tomocell.objects import overlap
-from tomocell.series._lineage import descend, link_near
+from tomocell.series._lineage import descend, link_sites
 from tomocell.series.dendrite_history import Settings, follow
 from tomocell.volumes.tables import write_parquet
 
@@ -80,6 +80,13 @@ def test_birth_growth_merging_splitting_and_death() -> None:
     assert found["persisting_percent"] == pytest.approx(100 * (1 - 3 / 8))
 
 
+def test_uncertainty_of_the_share_that_persists() -> None:
+    table = history(scan(LEFT, RIGHT), scan(LEFT, RIGHT), scan(LEFT, SPECK)).over_time
+    # Beta(0.5, 2.5) and Beta(1.5, 1.5).
+    expected = [100 * math.sqrt(0.5 * 2.5 / 4) / 3, 100 * math.sqrt(1.5 * 1.5 / 4) / 3]
+    assert table["persisting_uncertainty_percent"].tolist()[1:] == pytest.approx(expected)
+
+
 def test_sizes_and_places_are_physical() -> None:
     outcome = history(scan(LEFT), scan(((5, 1, 1), (10, 3, 3))))
     assert outcome.over_time["volume_um3"].tolist() == pytest.approx([8 * VOXEL_UM3, 20 * VOXEL_UM3])
@@ -116,8 +123,10 @@ def test_small_objects_and_slight_contacts_can_be_left_out() -> None:
     outcome = history(scan(LEFT, SPECK), scan(LEFT, SPECK), settings=Settings(least_voxels=2))
     assert outcome.over_time["count"].tolist() == [1, 1]
     beside: Box = ((9, 2, 2), (10, 4, 4))  # shares one voxel with LEFT
-    loose = history(scan(LEFT), scan(beside))
-    strict = history(scan(LEFT), scan(beside), settings=Settings(least_voxels=1, least_shared_voxels=2))
+    loose, strict = (
+        history(scan(LEFT), scan(beside), settings=Settings(least_voxels=1, least_shared_voxels=least, reach_um=None))
+        for least in (1, 2)
+    )
     assert (loose.result.scalars["births"], strict.result.scalars["births"]) == (0, 1)
 
 
@@ -130,13 +139,24 @@ def test_what_moved_a_little_is_linked_within_reach() -> None:
         assert (found.result.scalars["births"], found.result.scalars["deaths"]) == (births, births)
 
 
-def test_of_several_within_reach_the_nearest_is_taken() -> None:
-    corners = np.array([[0, 0, 0, 1, 1, 1], [0, 0, 4, 1, 1, 5]], float)
-    after = np.array([[0, 0, 2, 1, 1, 2.5]], float)
-    links = link_near(np.empty((0, 3), np.int64), [(np.array([1, 2]), corners), (np.array([7]), after)], 5.0)
-    assert links.tolist() == [[1, 7, 0]]
-    none = link_near(np.empty((0, 3), np.int64), [(np.array([], np.int64), corners[:0]), (np.array([7]), after)], 5.0)
-    assert none.shape == (0, 3)
+def test_what_a_growing_film_lifts_stays_at_its_site() -> None:
+    low: Box = ((4, 1, 1), (7, 3, 3))
+    lifted = history(scan(LEFT, RIGHT), scan(low, RIGHT))
+    assert told(lifted, "track", "event", "fate")[2:] == [(1, "continuation", "last"), (2, "continuation", "last")]
+    voxels_alone = history(scan(LEFT, RIGHT), scan(low, RIGHT), settings=Settings(least_voxels=1, reach_um=None))
+    assert voxels_alone.over_time["persisting_percent"][1] == 50
+
+
+def test_of_several_at_a_site_the_nearest_is_taken() -> None:
+    before = (np.array([1, 2, 3]), np.array([[0, 0, 1, 1], [0, 4, 1, 5], [0, 4.2, 1, 5]]))
+    after = (np.array([7, 8]), np.array([[0, 2, 1, 2.5], [0, 4, 1, 5.2]]))
+    none = np.empty((0, 3), np.int64)
+    assert link_sites(none, [before, after], 5.0).tolist() == [[3, 8, 0], [1, 7, 0]]
+    assert link_sites(none, [before, after], 0.0).tolist() == [[3, 8, 0]]
+    linked = np.array([[2, 8, 6]])
+    assert link_sites(linked, [before, after], 5.0).tolist() == [[2, 8, 6], [1, 7, 0]]
+    nobody = (before[0][:0], before[1][:0])
+    assert link_sites(none, [nobody, after], 5.0).shape == (0, 3)
 
 
 def test_a_timestep_that_was_flagged_is_bridged() -> None:

@@ -62,7 +62,7 @@ rule follow:
     threads: 2
     resources:
         mem_mb=2000,
-        runtime=minutes_of_series(per_gigavoxel=2),
+        runtime=minutes_of_series(per_gigavoxel=4),
     params:
         registers=STUDY.registration is not None,
         samples=lambda wildcards: [

@@ -95,30 +95,40 @@ def _event(member: Member, *, new: bool) -> str:
     return SPLIT if new else CONTINUATION
 
 
-def link_near(links: Ints, boxes: Sequence[tuple[Ints, NDArray[np.float64]]], reach_um: float) -> Ints:
-    """Link objects that share no voxel with any of the other scan but lie near one: a registration may be off.
+def link_sites(links: Ints, boxes: Sequence[tuple[Ints, NDArray[np.float64]]], reach_um: float) -> Ints:
+    """Link objects that share no voxel with any of the other scan but stand at one site of the electrode's face.
+
+    Lithium that grows under a dendrite may lift it off its own voxels; a registration may be off.
 
     Args:
         links: Shape (links, 3), by shared voxels.
-        boxes: Of the scan before and the scan after: labels, and corners (n, 6) in um, three low and three high.
-        reach_um: Largest gap between the boxes of two objects; the nearest pairs first, one partner for each.
+        boxes: Of the scan before and the scan after: labels, and corners (n, 4) in um: low y, low x, high y, high x.
+        reach_um: Largest gap in the face between the boxes of two objects. The least gaps come first, then the nearest
+            middles, then the lower labels; each object gets one partner.
 
     Returns:
-        All links; what the near ones share is 0.
+        All links; what these share is 0.
     """
     (before, near), (after, far) = (
         (labels[free], corners[free])
         for side, (labels, corners) in enumerate(boxes)
         for free in (~np.isin(labels, links[:, side]),)
     )
-    candidates = []
+    candidates: list[tuple[float, float, int, int]] = []
     for label, corner in zip(before.tolist(), near, strict=True):
-        gaps = np.maximum(corner[:3] - far[:, 3:], far[:, :3] - corner[3:]).clip(0)
-        distance = np.linalg.norm(gaps, axis=1)
-        within = distance <= reach_um
-        candidates += [(gap, label, other) for gap, other in zip(distance[within], after[within], strict=True)]
-    found: dict[int, int] = {}
-    for _, label, other in sorted(candidates):
-        if label not in found and other not in found.values():
-            found[label] = int(other)
-    return np.concatenate([links, np.array([(*pair, 0) for pair in found.items()], np.int64).reshape(-1, 3)])
+        gaps = np.linalg.norm(np.maximum(corner[:2] - far[:, 2:], far[:, :2] - corner[2:]).clip(0), axis=1)
+        apart = np.linalg.norm((corner[:2] + corner[2:] - far[:, :2] - far[:, 2:]) / 2, axis=1)
+        within = gaps <= reach_um
+        found = zip(gaps[within].tolist(), apart[within].tolist(), after[within].tolist(), strict=True)
+        candidates += [(gap, distance, label, other) for gap, distance, other in found]
+    return np.concatenate([links, _one_to_one(candidates)])
+
+
+def _one_to_one(candidates: Sequence[tuple[float, float, int, int]]) -> Ints:
+    partners: dict[int, int] = {}
+    taken: set[int] = set()
+    for _, _, label, other in sorted(candidates):
+        if label not in partners and other not in taken:
+            partners[label] = other
+            taken.add(other)
+    return np.array([(*pair, 0) for pair in partners.items()], np.int64).reshape(-1, 3)

@@ -147,10 +147,11 @@ def _over_time(timeline: Timeline, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _scalars(table: pd.DataFrame) -> dict[str, Scalar]:
-    means = table.groupby(["class", "later_class", "lag"], sort=False)["pearson_coefficient"].mean().dropna()
-    scalars: dict[str, Scalar] = {
-        f"mean_pearson_{a}_{b}_lag_{lag}": float(value) for (a, b, lag), value in means.items()
-    }
-    for (a, b), of_pair in means.groupby(level=[0, 1], sort=False):
-        scalars[f"strongest_lag_{a}_{b}"] = int(of_pair.abs().idxmax()[2])
+    """Return the mean over the scans of each pair and lag, and the lag at which that is largest in size."""
+    scalars: dict[str, Scalar] = {}
+    for pair, rows in table.assign(pair=table["class"] + "_" + table["later_class"]).groupby("pair", sort=False):
+        means = rows.groupby("lag")["pearson_coefficient"].mean().dropna()
+        scalars |= {f"mean_pearson_{pair}_lag_{lag}": float(mean) for lag, mean in means.items()}
+        if len(means):
+            scalars[f"strongest_lag_{pair}"] = int(means.index[int(means.abs().to_numpy().argmax())])
     return scalars

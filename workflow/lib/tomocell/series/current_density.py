@@ -166,7 +166,7 @@ def _active_area_cm2(timeline: Timeline, table: pd.DataFrame) -> float:
 
 def _half_figures(found: LocalCurrent | None, name: str) -> dict[str, Scalar]:
     """Return the scalars of a half cycle; null is what cannot be told."""
-    figures = dict.fromkeys(HALF, None) | (_imaged(found) | _scaled(found) if found else {})
+    figures = {**_imaged(found), **_scaled(found)} if found else dict.fromkeys(HALF)
     return {f"{name}_{key}": figures[key] for key in HALF}
 
 

@@ -10,9 +10,10 @@ from pydantic import Field
 
 from tomocell.analyses._classes import require_classes
 from tomocell.analyses.result import Result, Scalar
-from tomocell.series._lineage import BIRTH, DEATH, MERGE, SPLIT, Generation, descend, link_near
+from tomocell.series._lineage import BIRTH, DEATH, MERGE, SPLIT, Generation, descend, link_sites
 from tomocell.series.timeline import Outcome
 from tomocell.settings.base import NAMES_CLASSES, Frozen
+from tomocell.volumes.volume import AXES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,7 @@ NEEDS = ()
 READS = ("phases",)
 PERCENT = 100.0
 MEASURED = ("label", "volume_um3", "centroid_z_um", "centroid_y_um", "centroid_x_um", "tip_z_um", "height_um")
+CORNERS = ("low_y_um", "low_x_um", "high_y_um", "high_x_um")
 
 
 class Settings(Frozen):
@@ -42,11 +44,12 @@ class Settings(Frozen):
     least_shared_voxels: int = Field(
         1, ge=1, description="Voxels that two objects of consecutive scans share to be one."
     )
-    reach_um: float = Field(
+    reach_um: float | None = Field(
         0,
         ge=0,
-        description="Gap across which an object that shares no voxel with any of the other scan is still linked to the "
-        "nearest one like it; for a registration that is off by more than a dendrite's width. Measured between boxes.",
+        description="Gap in the electrode's face across which an object that shares no voxel with any of the other "
+        "scan is still linked to the nearest one like it; 0: their boxes touch, seen along z; null: voxels alone link. "
+        "Lithium that grows under a dendrite may lift it off its own voxels between two scans.",
     )
     tips: Literal["low", "high"] = Field(
         "low",
@@ -57,18 +60,19 @@ class Settings(Frozen):
 def follow(timeline: Timeline, settings: Settings, limits: Limits) -> Outcome:
     """Return how many objects there are, come and go at each timestep, and a row for each object at each timestep.
 
-    Objects are 26-connected; those of consecutive measured scans that share voxels are linked (see
-    ``tomocell.series._lineage``). Over time: ``count``, ``volume_um3`` and, from the second scan on, ``births``,
-    ``deaths`` (objects of the scan before that nothing continues), ``merges`` (objects of several), ``splits`` (new
-    tracks off an object that goes on) and ``persisting_percent``, the share of objects at a site where one was the
-    scan before; its uncertainty takes objects as independent. Scalars sum over the series.
+    Objects are 26-connected; those of consecutive measured scans that share voxels are linked, and of those that share
+    none, pairs at one site (see ``tomocell.series._lineage``). Over time: ``count``, ``volume_um3`` and, from the
+    second scan on, ``births``, ``deaths`` (objects of the scan before that nothing continues), ``merges`` (objects of
+    several), ``splits`` (new tracks off an object that goes on) and ``persisting_percent``, the share of objects at a
+    site where one was the scan before; its uncertainty takes objects as independent. Scalars sum over the series.
 
     Table: ``track``, ``timestep``, ``time_min``, ``label`` (as ``objects`` numbers them), volume, centroid (from the
     centre of the volume's first voxel), ``tip_z_um`` (the far face of the farthest voxel, from the same point),
     ``height_um`` (extent along z), ``event``, ``fate``, and ``parents`` and ``children`` as ``timestep:label`` with
     ``;`` between: the edges of the tree.
 
-    Bias: two dendrites that touch are one object; one that is missed in a scan dies and is born again.
+    Bias: two dendrites that touch are one object; one that is missed in a scan dies and is born again; those that
+    merge while a film lifts them off their voxels count as one that goes on and others that die.
 
     Raises:
         BadInput: If scans differ in shape, or the class is not there.
@@ -124,15 +128,12 @@ def _objects(volume: Volume, settings: Settings, limits: Limits) -> pd.DataFrame
 
     table = object_table(volume, require_classes(volume).value(settings.of), limits)
     table = table[table["volume_voxels"] >= settings.least_voxels].reset_index(drop=True)
-    for axis, edge_um in zip("zyx", volume.size, strict=True):
+    for axis, edge_um in zip(AXES, volume.size, strict=True):
         table[f"low_{axis}_um"] = (table[f"{axis}_start"] - 0.5) * edge_um
         table[f"high_{axis}_um"] = (table[f"{axis}_stop"] - 0.5) * edge_um
     table["tip_z_um"] = table[f"{settings.tips}_z_um"]
     table["height_um"] = table["high_z_um"] - table["low_z_um"]
-    return table[[*MEASURED, *_CORNERS]]
-
-
-_CORNERS = [f"{end}_{axis}_um" for end in ("low", "high") for axis in "zyx"]
+    return table[[*MEASURED, *CORNERS]]
 
 
 def _links(shared: Ints, before: pd.DataFrame, after: pd.DataFrame, settings: Settings) -> Ints:
@@ -141,10 +142,10 @@ def _links(shared: Ints, before: pd.DataFrame, after: pd.DataFrame, settings: Se
         & np.isin(shared[:, 0], before["label"])
         & np.isin(shared[:, 1], after["label"])
     )
-    if settings.reach_um == 0:
+    if settings.reach_um is None:
         return shared[kept]
-    boxes = [(table["label"].to_numpy(), table[_CORNERS].to_numpy(float)) for table in (before, after)]
-    return link_near(shared[kept], boxes, settings.reach_um)
+    boxes = [(table["label"].to_numpy(), table[list(CORNERS)].to_numpy(float)) for table in (before, after)]
+    return link_sites(shared[kept], boxes, settings.reach_um)
 
 
 def _row(sample: Sample, table: pd.DataFrame, now: Generation, before: Generation | None) -> dict[str, Any]:
@@ -159,10 +160,15 @@ def _row(sample: Sample, table: pd.DataFrame, now: Generation, before: Generatio
     events = [member.event for member in now.values()]
     row["births"], row["merges"], row["splits"] = (events.count(event) for event in (BIRTH, MERGE, SPLIT))
     row["deaths"] = sum(member.fate == DEATH for member in before.values())
-    share = 1 - row["births"] / len(table) if len(table) else math.nan
-    row["persisting_percent"] = share * PERCENT
-    row["persisting_uncertainty_percent"] = math.sqrt(share * (1 - share) / max(len(table), 1)) * PERCENT
+    row["persisting_percent"] = (1 - row["births"] / len(table)) * PERCENT if len(table) else math.nan
+    row["persisting_uncertainty_percent"] = _share_error(row["births"], len(table)) * PERCENT
     return row
+
+
+def _share_error(found: int, count: int) -> float:
+    """Return the standard uncertainty of a share of independent objects: of Jeffreys' posterior, so never 0."""
+    a, b = found + 0.5, count - found + 0.5
+    return math.sqrt(a * b / (a + b + 1)) / (a + b) if count else math.nan
 
 
 def _members(samples: Sequence[Sample], index: int, table: pd.DataFrame, generation: Generation) -> pd.DataFrame:

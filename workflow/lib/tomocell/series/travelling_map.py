@@ -104,7 +104,7 @@ def _seen_along_z(
         [thickness_map(timeline, sample.timestep, names) for sample in (before, after)]
         for names in (settings.plating_side, settings.stripping_side)
     )
-    require_same_face(*plating, f"{before.timestep} and {after.timestep}")
+    require_same_face(plating[0], plating[1], f"{before.timestep} and {after.timestep}")
     change = _change([content.values for content in plating], [content.values for content in stripping])
     return change, plating[0].pixel_size_um
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from tomocell.analyses.result import Map, Result
+from tomocell.analyses.result import Map, Result, Scalar
 from tomocell.series._depths import (
     Sampling,
     by_key,
@@ -71,7 +71,7 @@ def follow(timeline: Timeline, settings: Settings, limits: Limits) -> Outcome:  
         rows.append({"timestep": sample.timestep, "time_min": sample.time_min, **figures})
         if sample in kept:
             maps[f"unfilled_pits_{sample.timestep}_um"] = Map(opening.depth_um, opening.size_um[1:], "um")
-    scalars = {"half_cycle": turns.half.timestep, "full_cycle": turns.full.timestep, **figures}
+    scalars: dict[str, Scalar] = {"half_cycle": turns.half.timestep, "full_cycle": turns.full.timestep, **figures}
     return Outcome(pd.DataFrame(rows), Result(scalars, maps=maps))
 
 
