@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from support.stores import make_store
 from tomocell.series.faraday import Settings
 from tomocell.settings.samples import Sample
 from tomocell.stages.over_time import collect, follow
@@ -40,6 +42,23 @@ def test_one_row_per_timestep_with_the_scalars_of_its_record(results: Path) -> N
     assert list(table["timestep"]) == ["t0", "t1"]
     assert list(table["film_um3"]) == [0.0, 1e6]
     assert math.isnan(table["odd_um3"][0])
+
+
+@pytest.mark.parametrize(("later", "warned"), [(0, True), (7, False)])
+def test_a_class_at_no_timestep_is_told(
+    results: Path,
+    later: int,
+    warned: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for sample, film in zip(ROWS, (0, later), strict=True):
+        voxels = {"film": film, "odd": 3, "void": 0}  # of void nothing is measured
+        store = results / "cell" / sample.timestep / "phases.ome.zarr"
+        make_store(store, np.zeros((2, 3, 4), np.uint8), notes={"voxels": voxels})
+    collect(results, ROWS, "class_volumes")
+    told = "cell, class_volumes: class film is at no timestep"
+    assert (told in caplog.text) == warned
+    assert caplog.text.count("at no timestep") == warned
 
 
 def test_what_is_told_plane_by_plane_or_as_files_is_no_scalar(results: Path) -> None:
