@@ -4,9 +4,11 @@ import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from reporting import fake
+from support.stores import CLASSES, make_store
 from tomocell.errors import BadInput
 from tomocell.reporting import assets
 from tomocell.reporting.page import build_report, build_sections
@@ -150,6 +152,16 @@ def test_what_a_study_without_registration_left_is_not_shown(tmp_path: Path) -> 
     assert "Grey values" not in page
     kinds = {row[1].text for row in _manifests(Source(project, fake.SERIES, tmp_path)).rows}
     assert kinds == {"phases"}
+
+
+def test_classes_at_no_timestep_are_told_beside_the_pictures(tmp_path: Path) -> None:
+    project = fake.make_project(tmp_path, 2)
+    for step, pits in (("t00", 0), ("t01", 4)):
+        notes = {"voxels": {"electrode": 4, "pit": pits, "plating_electrode": 0}}
+        store = tmp_path / fake.SERIES / step / "phases.ome.zarr"
+        make_store(store, np.zeros((4, 5, 6), np.uint8), classes=CLASSES, notes=notes)
+    page = build_report(project, fake.SERIES, tmp_path)
+    assert "At no timestep: plating electrode; what is measured of it is zero or missing." in page
 
 
 def test_maps_that_no_record_of_the_study_lists_are_not_shown(tmp_path: Path) -> None:

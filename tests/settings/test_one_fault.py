@@ -83,6 +83,26 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], tuple[str, ...]]] = 
         lambda s: s["measure"]["porosity"].update(pore="por"),
         ("porosity", "'por'", "pore, solid"),
     ),
+    "misspelt class of a pair": (
+        lambda s: s["measure"].update(colocalisation={"pairs": [["pore", "sold"]]}),
+        ("measure.colocalisation", "'sold'", "pore, solid"),
+    ),
+    "lithium that anchors itself": (
+        lambda s: s["measure"].update(dead_lithium={"of": ["solid"], "anchors": ["solid"]}),
+        ("measure.dead_lithium", "solid in 'of' and 'anchors'"),
+    ),
+    "one electrode twice": (
+        lambda s: s["measure"].update(electrode_gap={"stripping": ["solid"], "plating": ["solid"]}),
+        ("measure.electrode_gap", "solid in 'stripping' and 'plating'"),
+    ),
+    "dendrites without roots": (
+        lambda s: s["measure"].update(dendrites={"of": "solid", "roots": [], "opposite": ["pore"]}),
+        ("measure.dendrites, roots", "at least 1 item"),
+    ),
+    "voids of no class": (
+        lambda s: s["measure"].update(electrolyte_voids={"electrolyte": "pore"}),
+        ("measure.electrolyte_voids, of", "nothing"),
+    ),
     "porous neither": (lambda s: s["threshold"].update(porous="void"), ("threshold", "void", "pore or solid")),
     "even median": (lambda s: s["threshold"].update(median_voxels=4), ("median_voxels", "4", "odd")),
     "two segmenters": (lambda s: s.update(model=model_section()), ("exactly one of", "'threshold' and 'model'")),

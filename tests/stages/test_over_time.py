@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from support.stores import make_store
 from tomocell.blocks import Limits
 from tomocell.series.faraday import Settings
 from tomocell.settings.samples import Sample
@@ -41,6 +43,22 @@ def test_one_row_per_timestep_with_the_scalars_of_its_record(results: Path) -> N
     assert list(table["timestep"]) == ["t0", "t1"]
     assert list(table["film_um3"]) == [0.0, 1e6]
     assert math.isnan(table["odd_um3"][0])
+
+
+@pytest.mark.parametrize(("later", "warnings"), [(0, 1), (7, 0)])
+def test_a_class_at_no_timestep_is_told(
+    results: Path,
+    later: int,
+    warnings: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for sample, film in zip(ROWS, (0, later), strict=True):
+        voxels = {"film": film, "odd": 3, "void": 0}  # of void nothing is measured
+        store = results / "cell" / sample.timestep / "phases.ome.zarr"
+        make_store(store, np.zeros((2, 3, 4), np.uint8), notes={"voxels": voxels})
+    collect(results, ROWS, "class_volumes")
+    assert caplog.text.count("cell, class_volumes: class film is at no timestep") == warnings
+    assert caplog.text.count("at no timestep") == warnings
 
 
 def test_what_is_told_plane_by_plane_or_as_files_is_no_scalar(results: Path) -> None:

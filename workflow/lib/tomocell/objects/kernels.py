@@ -41,7 +41,6 @@ COLUMNS = 20
 DIRECTIONS = 7
 _SURFACE = 10
 _RIM = 17
-
 CORNERS = tuple((bit >> 1 & 1, bit & 1, bit >> 2) for bit in range(8))  # (dz, dy, dx) of each bit of a tile's code
 _RIGHT = 4  # a tile's code: 4 bits of the column x - 1, then those of the column x
 _FULL = 15
@@ -49,6 +48,7 @@ _ROW = 8  # the bit of row (z, y) in a column
 _WORD = 8
 _FULL_WORD = np.uint64(0x0F0F0F0F0F0F0F0F)
 ANY_TOUCH = 26
+NO_PIECE = np.iinfo(np.int64).max
 
 
 def _direction(first: int, second: int) -> int:
@@ -267,14 +267,34 @@ def find_strangers(labels: Labels, z: int, base: int, found: Ints) -> int:
     """
     count = 0
     for y in range(1, labels.shape[1]):
+        low, high = _label_range(labels, z, y, 0)
         for x in range(1, labels.shape[2]):
-            for bit in range(8):
-                label = _label_at(labels, (z, y, x), bit)
-                for other in range(bit + 1, 8):
-                    stranger = _label_at(labels, (z, y, x), other)
-                    if label == 0 or stranger in (0, label):
-                        continue
-                    if count < found.shape[0]:
-                        found[count] = (label * base + stranger) * DIRECTIONS + _DIRECTION[bit, other]
-                    count += 1
+            before_low, before_high = low, high
+            low, high = _label_range(labels, z, y, x)
+            if min(low, before_low) < max(high, before_high):  # few tiles hold two pieces
+                count = _list_strangers(labels, (z, y, x), base, found, count)
+    return count
+
+
+@compiled
+def _label_range(labels: Labels, z: int, y: int, x: int) -> tuple[Whole, Whole]:
+    """Return the least and the greatest piece of a column; a huge number and 0 where there is none."""
+    low, high = np.int64(NO_PIECE), np.int64(0)
+    for bit in range(4):
+        label = np.int64(labels[z - 1 + (bit >> 1), y - 1 + (bit & 1), x])
+        high = max(high, label)
+        low = min(low, label or np.int64(NO_PIECE))
+    return low, high
+
+
+@compiled
+def _list_strangers(labels: Labels, place: Place, base: int, found: Ints, count: int) -> int:
+    for bit in range(8):
+        label = _label_at(labels, place, bit)
+        for other in range(bit + 1, 8):
+            stranger = _label_at(labels, place, other)
+            if label and stranger not in (0, label):
+                if count < found.shape[0]:
+                    found[count] = (label * base + stranger) * DIRECTIONS + _DIRECTION[bit, other]
+                count += 1
     return count

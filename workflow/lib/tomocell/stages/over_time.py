@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from tomocell.refinement.absent import absent_everywhere
 from tomocell.series.timeline import Lazy, Timeline
 from tomocell.settings import discovery
 from tomocell.settings.plug_ins import files_read
 from tomocell.stages.measure import MAPS, maps_listed, write_result
-from tomocell.volumes.manifest import STORE_SUFFIX
+from tomocell.volumes.manifest import STORE_SUFFIX, manifest_path, read_manifest
 from tomocell.volumes.maps import Map, read_map
 from tomocell.volumes.store import open_store
 from tomocell.volumes.tables import read_json, write_csv
@@ -34,15 +35,27 @@ def collect(results: Path, samples: Sequence[Sample], analysis: str, *, register
     """Write ``results/<series>/<analysis>.csv``: one row per timestep, the scalars of its record.
 
     ``registers`` tells whether the study registers; where it does not, records of registration are of another time.
-    Timesteps that were flagged as not registered are left out, and the log says so.
+    Timesteps that were flagged as not registered are left out, and the log says so; it also names classes of the
+    analysis that are at no timestep, which are not what was meant to be measured.
     """
+    placed = [sample for sample in samples if is_in_place(results, sample, registers=registers)]
     rows = [
         {"timestep": sample.timestep, "time_min": sample.time_min, "state": sample.state}
         | scalars(_step(results, sample) / f"{analysis}.json")
-        for sample in samples
-        if is_in_place(results, sample, registers=registers)
+        for sample in placed
     ]
-    write_csv(results / samples[0].series / f"{analysis}.csv", pd.DataFrame(rows))
+    table = pd.DataFrame(rows)
+    _warn_of_absent(results, placed, analysis, table)
+    write_csv(results / samples[0].series / f"{analysis}.csv", table)
+
+
+def _warn_of_absent(results: Path, samples: Sequence[Sample], analysis: str, table: pd.DataFrame) -> None:
+    stores = [_step(results, sample) / f"phases{STORE_SUFFIX}" for sample in samples]
+    notes = [read_manifest(store).notes for store in stores if manifest_path(store).is_file()]
+    for name in absent_everywhere(notes):
+        if any(f"_{name}_" in f"_{column}_" for column in table):
+            told = "%s, %s: class %s is at no timestep; see whether the segmentation knows it, or leave it out"
+            log.warning(told, samples[0].series, analysis, name)
 
 
 @dataclass(frozen=True)

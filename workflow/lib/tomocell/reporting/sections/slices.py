@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tomocell.refinement.absent import absent_everywhere
 from tomocell.reporting import pictures
 from tomocell.reporting.content import Frame, Key, Pane, Section, View, Viewer
 from tomocell.reporting.numbers import format_value
@@ -55,7 +56,15 @@ def build(source: Source) -> list[Section]:
     )
     legend = tuple(Key(member.name.replace("_", " "), member.color) for member in (last.classes if labels else ()))
     lead = "The same plane at every timestep; one grey window for all of them." if grey else ""
+    lead = f"{lead} {_absent(labels)}".strip()
     return [Section("slices", "Slices over time", (Viewer("slices", step_names(source), views, legend),), lead)]
+
+
+def _absent(labels: Stores) -> str:
+    """Return a sentence on the classes that are at no timestep; empty where there are none."""
+    absent = absent_everywhere(store.manifest.notes for store in labels.values())
+    names = ", ".join(name.replace("_", " ") for name in absent)
+    return f"At no timestep: {names}; what is measured of it is zero or missing." if absent else ""
 
 
 def _add(panes: list[list[Pane]], more: list[Pane]) -> None:
