@@ -87,7 +87,7 @@ def _is_wanted(key: str) -> bool:
 
 def _is_marked(frame: pd.DataFrame, key: str) -> bool:
     """Tell whether a p-value is told by the marks of its correlation."""
-    return key.startswith(f"{P_VALUE}_") and f"{CORRELATION}{key.removeprefix(P_VALUE)}" in frame
+    return key in {_p_value_key(other) for other in frame.columns}
 
 
 def _complements(frame: pd.DataFrame, key: str, other: str) -> bool:
@@ -137,9 +137,17 @@ def _line(frame: pd.DataFrame, quantity: Quantity, axis: TimeAxis, color: str) -
     return Line(quantity.name, color, x, values, error, is_dashed=is_fit, has_marks=not is_fit, is_open=opened)
 
 
+def _p_value_key(key: str) -> str | None:
+    """Return where the p-value of a correlation stands: ``pearson_a_b`` -> ``p_value_a_b``."""
+    family, _, rest = key.partition("_")
+    if family != CORRELATION:
+        return None
+    return P_VALUE if rest == "coefficient" else f"{P_VALUE}_{rest}"
+
+
 def _open_marks(frame: pd.DataFrame, key: str) -> tuple[bool, ...]:
-    p_value = f"{P_VALUE}{key.removeprefix(CORRELATION)}"
-    if not key.startswith(f"{CORRELATION}_") or p_value not in frame:
+    p_value = _p_value_key(key)
+    if p_value not in frame:
         return ()
     return tuple(bool(value >= SIGNIFICANT) for value in frame[p_value])
 

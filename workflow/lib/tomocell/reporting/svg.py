@@ -139,17 +139,17 @@ def _x_ticks(axes: Axes, scale: Scale) -> list[float]:
 def _grid(canvas: _Canvas) -> Iterator[Markup]:
     axes, base = canvas.axes, HEIGHT - BOTTOM
     for tick in canvas.y_ticks:
-        yield _stroke("grid", LEFT, canvas.y(tick), WIDTH - RIGHT, canvas.y(tick))
-        yield _words("tick end", LEFT - 7, canvas.y(tick) + 4, _tick_text(tick, canvas.y_ticks, canvas.power))
+        yield stroke("grid", LEFT, canvas.y(tick), WIDTH - RIGHT, canvas.y(tick))
+        yield words("tick end", LEFT - 7, canvas.y(tick) + 4, _tick_text(tick, canvas.y_ticks, canvas.power))
     for tick in canvas.x_ticks:
-        yield _stroke("axis", canvas.x(tick), base, canvas.x(tick), base + 4)
+        yield stroke("axis", canvas.x(tick), base, canvas.x(tick), base + 4)
         text = _x_text(canvas, tick)
-        yield _words("tick middle", canvas.x(tick), base + 17, text)
-    yield _stroke("axis", LEFT, base, WIDTH - RIGHT, base)
+        yield words("tick middle", canvas.x(tick), base + 17, text)
+    yield stroke("axis", LEFT, base, WIDTH - RIGHT, base)
     if canvas.y.low < 0 < canvas.y.high:
-        yield _stroke("zero", LEFT, canvas.y(0.0), WIDTH - RIGHT, canvas.y(0.0))
-    yield _words("label middle", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 5, axes.x_label)
-    yield _words("label", 4, 14, _y_label(axes, canvas.power))
+        yield stroke("zero", LEFT, canvas.y(0.0), WIDTH - RIGHT, canvas.y(0.0))
+    yield words("label middle", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 5, axes.x_label)
+    yield words("label", 4, 14, _y_label(axes, canvas.power))
 
 
 def _x_text(canvas: _Canvas, tick: float) -> str:
@@ -178,15 +178,15 @@ def _bands(canvas: _Canvas) -> Iterator[Markup]:
     for band in canvas.axes.bands:
         left, right = canvas.x(band.start), canvas.x(band.stop)
         shape = Markup('<rect class="band {}" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>')
-        yield shape.format(band.look, _at(left), TOP, _at(right - left), HEIGHT - TOP - BOTTOM, band.name)
+        yield shape.format(band.look, at(left), TOP, at(right - left), HEIGHT - TOP - BOTTOM, band.name)
         if right - left > WORD_WIDTH:
-            yield _words(f"state middle {band.look}", (left + right) / 2, TOP - 4, band.name)
+            yield words(f"state middle {band.look}", (left + right) / 2, TOP - 4, band.name)
 
 
 def _guides(canvas: _Canvas) -> Iterator[Markup]:
     for guide in canvas.axes.guides:
-        yield _stroke("guide", LEFT, canvas.y(guide.value), WIDTH - RIGHT, canvas.y(guide.value))
-        yield _words("tick", LEFT + 6, canvas.y(guide.value) - 5, guide.name)
+        yield stroke("guide", LEFT, canvas.y(guide.value), WIDTH - RIGHT, canvas.y(guide.value))
+        yield words("tick", LEFT + 6, canvas.y(guide.value) - 5, guide.name)
 
 
 def _line(canvas: _Canvas, line: Line) -> Iterator[Markup]:
@@ -206,7 +206,7 @@ def _path(canvas: _Canvas, line: Line) -> str:
         if y is None or not is_number(y):
             pen = "M"
             continue
-        commands.append(f"{pen}{_at(canvas.x(x))} {_at(canvas.y(y))}")
+        commands.append(f"{pen}{at(canvas.x(x))} {at(canvas.y(y))}")
         pen = "L"
     return "".join(commands)
 
@@ -224,12 +224,12 @@ def _marks(canvas: _Canvas, line: Line) -> Iterator[Markup]:
         look = "open" if is_open else rim_class(line.color)
         paint = "stroke" if is_open else "fill"
         shape = Markup('<circle class="mark {}" {}="{}" cx="{}" cy="{}" r="3.2"><title>{}</title></circle>')
-        yield shape.format(look, paint, line.color, _at(canvas.x(x)), _at(canvas.y(y)), text)
+        yield shape.format(look, paint, line.color, at(canvas.x(x)), at(canvas.y(y)), text)
 
 
 def _error_bar(canvas: _Canvas, color: str, x: float, y: float, error: float) -> Markup:
     middle, top, bottom = canvas.x(x), canvas.y(y + error), canvas.y(y - error)
-    path = f"M{_at(middle)} {_at(top)}V{_at(bottom)}M{_at(middle - 3)} {_at(top)}h6M{_at(middle - 3)} {_at(bottom)}h6"
+    path = f"M{at(middle)} {at(top)}V{at(bottom)}M{at(middle - 3)} {at(top)}h6M{at(middle - 3)} {at(bottom)}h6"
     return Markup('<path class="error" stroke="{}" d="{}"/>').format(color, path)
 
 
@@ -253,14 +253,17 @@ def _contrast(first: float, second: float) -> float:
     return (bright + 0.05) / (dark + 0.05)
 
 
-def _stroke(look: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
+def stroke(look: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
+    """Return a straight line that is styled as ``look``."""
     shape = Markup('<line class="{}" x1="{}" y1="{}" x2="{}" y2="{}"/>')
-    return shape.format(look, _at(x1), _at(y1), _at(x2), _at(y2))
+    return shape.format(look, at(x1), at(y1), at(x2), at(y2))
 
 
-def _words(look: str, x: float, y: float, text: str) -> Markup:
-    return Markup('<text class="{}" x="{}" y="{}">{}</text>').format(look, _at(x), _at(y), text)
+def words(look: str, x: float, y: float, text: str) -> Markup:
+    """Return words that are styled as ``look``."""
+    return Markup('<text class="{}" x="{}" y="{}">{}</text>').format(look, at(x), at(y), text)
 
 
-def _at(value: float) -> str:
+def at(value: float) -> str:
+    """Return a position to a tenth of a pixel."""
     return f"{value:.1f}".rstrip("0").rstrip(".")
