@@ -117,7 +117,12 @@ def _of_like_size(members: Sequence[Quantity], frame: pd.DataFrame) -> list[list
 def _chart(title: str, lines: Sequence[Line], axis: TimeAxis, unit: str) -> Chart:
     names = [line.name for line in lines]
     # The legend tells many curves apart; a few are the better title.
-    title = title if len(names) > MOST_NAMES else ", ".join([names[0], *(name.lower() for name in names[1:])])
+    words = [word for word in COMPLEMENT_WORDS if all(word in line.name.lower().split() for line in lines)]
+    title = (
+        ": ".join([title, *words])
+        if len(names) > MOST_NAMES
+        else ", ".join([names[0], *(name.lower() for name in names[1:])])
+    )
     legend = tuple(Key(line.name, line.color) for line in lines) if len(lines) > 1 else ()
     note = OPEN_NOTE if any(any(line.is_open) for line in lines) else ""
     return Chart(title, draw(f"{', '.join(names)} over time", axis.labelled("", unit), lines), legend, note)

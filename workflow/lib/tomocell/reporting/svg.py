@@ -30,7 +30,8 @@ PALETTE = ("#2f74b5", "#d97a2b", "#2f9e7e", "#b84a86", "#8a7a2f", "#6b7785")
 class Line:
     """A curve; what is not finite is a gap.
 
-    ``error`` holds standard uncertainties, where known, and ``is_open`` tells which marks are drawn open.
+    ``error`` holds standard uncertainties, where known, ``is_open`` tells which marks are drawn open, and ``look`` is
+    a further class of the style.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Line:
     is_dashed: bool = False
     has_marks: bool = True
     is_open: tuple[bool, ...] = ()
+    look: str = ""
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,8 @@ def _line(canvas: _Canvas, line: Line) -> Iterator[Markup]:
     if rim:
         yield Markup('<path class="rim {}" d="{}"/>').format(rim, path)
     dash = Markup(' stroke-dasharray="6 4"') if line.is_dashed else Markup("")
-    yield Markup('<path class="curve" stroke="{}"{} d="{}"/>').format(line.color, dash, path)
+    look = f"curve {line.look}".strip()
+    yield Markup('<path class="{}" stroke="{}"{} d="{}"/>').format(look, line.color, dash, path)
     if line.has_marks:
         yield from _marks(canvas, line)
 
@@ -221,9 +224,8 @@ def _marks(canvas: _Canvas, line: Line) -> Iterator[Markup]:
         where = canvas.axes.x_names[int(x)] if canvas.axes.x_names else format_value(x)
         text = f"{line.name} at {where}: {format_value(y, error, canvas.axes.y_unit)}"
         is_open = bool(line.is_open) and line.is_open[index]
-        look = "open" if is_open else rim_class(line.color)
-        paint = "stroke" if is_open else "fill"
-        shape = Markup('<circle class="mark {}" {}="{}" cx="{}" cy="{}" r="3.2"><title>{}</title></circle>')
+        look, paint = ("open", "stroke") if is_open else (f"mark {rim_class(line.color)}", "fill")
+        shape = Markup('<circle class="{}" {}="{}" cx="{}" cy="{}" r="3.2"><title>{}</title></circle>')
         yield shape.format(look, paint, line.color, at(canvas.x(x)), at(canvas.y(y)), text)
 
 

@@ -166,10 +166,10 @@ def _joints(canvas: _Canvas, node: Node, places: Mapping[tuple[str, str], Node],
 def _mark(canvas: _Canvas, node: Node, color: str) -> Markup:
     told = f"Track {node.track} at {node.step}: {format_value(node.volume_um3, unit='µm³')}"
     told += "".join(f", {word}" for word in (node.event, node.fate) if word)
-    ends = node.fate == DEATH
-    radius = canvas.thickness(node.volume_um3) / 2
-    if ends or node.event != CONTINUATION:
-        radius = max(DOT, radius)
-    shape = Markup('<circle class="mark {}" {}="{}" cx="{}" cy="{}" r="{}"><title>{}</title></circle>')
+    look, paint = ("open", "stroke") if node.fate == DEATH else ("mark", "fill")
+    if look == "mark" and node.event == CONTINUATION:
+        look = "hint"  # nothing to see, but a place to point at
+    radius = max(DOT, canvas.thickness(node.volume_um3) / 2)
+    shape = Markup('<circle class="{}" {}="{}" cx="{}" cy="{}" r="{}"><title>{}</title></circle>')
     place = at(canvas.x(node.step)), at(canvas.rows[node.track]), fixed(radius, 1)
-    return shape.format("open" if ends else "", "stroke" if ends else "fill", color, *place, told)
+    return shape.format(look, paint, color, *place, told)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tomocell.reporting.content import Block
     from tomocell.reporting.sources import Source
 
-REPLACES = frozenset({"curves", "objects"})
+REPLACES = frozenset({"scalars", "curves", "objects"})
 NAME = "colocalisation_lag"
 MEAN = re.compile(r"mean_pearson_(.+)_lag_(\d+)")
 TITLE = "Mean correlation against the lag"
@@ -34,5 +34,7 @@ def draw(source: Source) -> tuple[Block, ...]:
         Line(pair, PALETTE[index % len(PALETTE)], tuple(sorted(means)), tuple(means[lag] for lag in sorted(means)))
         for index, (pair, means) in enumerate(found.items())
     ]
-    drawing = draw_chart(TITLE, Axes("Lag (rows of the sheet)", "Pearson correlation"), lines)
+    longest = int(max(lag for means in found.values() for lag in means))
+    axes = Axes("Lag (rows of the sheet)", "Pearson correlation", x_names=tuple(map(str, range(longest + 1))))
+    drawing = draw_chart(TITLE, axes, lines)
     return (Row((Chart(TITLE, drawing, tuple(Key(line.name, line.color) for line in lines), NOTE),)),)

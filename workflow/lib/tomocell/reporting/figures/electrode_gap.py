@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tomocell.reporting.content import Chart, Key, Row
@@ -21,7 +22,7 @@ REPLACES = frozenset({"objects"})
 NAME = "electrode_gap"
 EDGES = ("stripping_outer", "stripping_inner", "plating_inner", "plating_outer")
 COLORS = ("#2f9e44", "#e8890c", "#c2338f")
-NOTE = "Where an edge did not move, the last colour lies over the others."
+LOOKS = ("broad", "medium", "")  # so that edges that lie over each other are all seen
 
 
 def draw(source: Source) -> tuple[Block, ...]:
@@ -40,18 +41,19 @@ def draw(source: Source) -> tuple[Block, ...]:
 def _chart(axis: str, tables: Mapping[str, pd.DataFrame]) -> Chart:
     lines = [
         line
-        for (name, table), color in zip(tables.items(), COLORS, strict=False)
-        for line in _edges(name, table[table["axis"].astype(str) == axis], color)
+        for (name, table), color, look in zip(tables.items(), COLORS, LOOKS, strict=False)
+        for line in _edges(Line(name, color, (), (), has_marks=False, look=look), table[table["axis"] == axis])
     ]
     title = f"Edges of the electrodes along {axis}"
     axes = Axes(f"Position {axis} (µm)", "Depth z", "µm", is_down=True)
     legend = tuple(Key(name, color) for name, color in zip(tables, COLORS, strict=False))
-    return Chart(title, draw_chart(title, axes, lines), legend, NOTE)
+    return Chart(title, draw_chart(title, axes, lines), legend)
 
 
-def _edges(name: str, table: pd.DataFrame, color: str) -> Iterator[Line]:
+def _edges(pen: Line, table: pd.DataFrame) -> Iterator[Line]:
+    """Yield a line for each edge, drawn with ``pen``."""
     for edge in EDGES:
         key = f"{edge}_um"
         if key in table:
             x, y = tuple(table["position_um"].astype(float)), tuple(table[key].astype(float))
-            yield Line(f"{name}, {edge.replace('_', ' ')}", color, x, y, has_marks=False)
+            yield replace(pen, x=x, y=y)

@@ -72,4 +72,4 @@ def _share(content: Map, span: Span) -> NDArray[np.float64]:
 def _bar(label: str, span: Span, unit: str, color: tuple[int, int, int]) -> Markup:
     steps = np.linspace(0, 1, heat.BAR_STEPS)[:, None]
     shades = ((1 - steps * (1 - np.array(color) / WHITE)) * WHITE).round().astype(int).tolist()
-    return Markup('<p class="note">{}</p>').format(label) + heat.color_bar(span, unit, shades)
+    return Markup('<p class="note bar-name">{}</p>').format(label) + heat.color_bar(span, unit, shades)
