@@ -218,7 +218,8 @@ def write_records(project: Project, results: Path) -> None:
         ]
         pd.concat(parts).to_parquet(results / SERIES / sample.timestep / "porosity.parquet")
     for name, entries in rows.items():
-        pd.DataFrame(entries).to_csv(results / SERIES / f"{name}.csv", index=False)
+        if entries:
+            pd.DataFrame(entries).to_csv(results / SERIES / f"{name}.csv", index=False)
 
 
 def with_errors(values: dict[str, float]) -> dict[str, float]:

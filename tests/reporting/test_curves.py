@@ -58,7 +58,7 @@ def test_correlations_share_a_chart_and_open_marks_tell_their_p_values() -> None
     )  # fmt: skip
     assert names(frame) == [["pearson_pit_film", "pearson_pit_dendrite"]]
     (chart,) = charts_over_time("Colocalisation", frame, time_axis(fake.make_samples(2)), {})
-    assert str(chart.drawing).count('class="mark open"') == 1
+    assert str(chart.drawing).count('class="open"') == 1
     assert "not significant" in chart.note
 
 

@@ -87,7 +87,7 @@ def _is_wanted(key: str) -> bool:
 
 def _is_marked(frame: pd.DataFrame, key: str) -> bool:
     """Tell whether a p-value is told by the marks of its correlation."""
-    return key.startswith(f"{P_VALUE}_") and f"{CORRELATION}{key.removeprefix(P_VALUE)}" in frame
+    return key in {_p_value_key(other) for other in frame.columns}
 
 
 def _complements(frame: pd.DataFrame, key: str, other: str) -> bool:
@@ -117,7 +117,12 @@ def _of_like_size(members: Sequence[Quantity], frame: pd.DataFrame) -> list[list
 def _chart(title: str, lines: Sequence[Line], axis: TimeAxis, unit: str) -> Chart:
     names = [line.name for line in lines]
     # The legend tells many curves apart; a few are the better title.
-    title = title if len(names) > MOST_NAMES else ", ".join([names[0], *(name.lower() for name in names[1:])])
+    words = [word for word in COMPLEMENT_WORDS if all(word in line.name.lower().split() for line in lines)]
+    title = (
+        ": ".join([title, *words])
+        if len(names) > MOST_NAMES
+        else ", ".join([names[0], *(name.lower() for name in names[1:])])
+    )
     legend = tuple(Key(line.name, line.color) for line in lines) if len(lines) > 1 else ()
     note = OPEN_NOTE if any(any(line.is_open) for line in lines) else ""
     return Chart(title, draw(f"{', '.join(names)} over time", axis.labelled("", unit), lines), legend, note)
@@ -137,9 +142,17 @@ def _line(frame: pd.DataFrame, quantity: Quantity, axis: TimeAxis, color: str) -
     return Line(quantity.name, color, x, values, error, is_dashed=is_fit, has_marks=not is_fit, is_open=opened)
 
 
+def _p_value_key(key: str) -> str | None:
+    """Return where the p-value of a correlation stands: ``pearson_a_b`` -> ``p_value_a_b``."""
+    family, _, rest = key.partition("_")
+    if family != CORRELATION:
+        return None
+    return P_VALUE if rest == "coefficient" else f"{P_VALUE}_{rest}"
+
+
 def _open_marks(frame: pd.DataFrame, key: str) -> tuple[bool, ...]:
-    p_value = f"{P_VALUE}{key.removeprefix(CORRELATION)}"
-    if not key.startswith(f"{CORRELATION}_") or p_value not in frame:
+    p_value = _p_value_key(key)
+    if p_value not in frame:
         return ()
     return tuple(bool(value >= SIGNIFICANT) for value in frame[p_value])
 

@@ -32,7 +32,7 @@ LEVELS = 255
 NO_DATA = 255
 NO_DATA_COLOR = (128, 128, 128)
 SEQUENTIAL, DIVERGING = "viridis", "RdBu_r"
-BAR_WIDTH, BAR_HEIGHT, BAR_SIDE, BAR_STEPS = 460, 40, 26, 64
+BAR_WIDTH, BAR_HEIGHT, BAR_SIDE, BAR_STEPS = 460, 48, 26, 64
 
 
 @dataclass(frozen=True)
@@ -143,8 +143,8 @@ def _ticks(span: Span, unit: str) -> list[Markup]:
         words = f"{words} {unit}".strip() if index == len(ticks) - 1 else words
         parts.append(text.format(fixed(scale(tick), 1), words))
     if span.largest > CLIPPED * span.high > 0:
-        most = f"up to {format_value(span.largest)}"
-        parts.append(Markup('<text class="tick end" x="{}" y="39">{}</text>').format(BAR_WIDTH - 2, most))
+        most = f"largest value {format_value(span.largest, unit=unit)}"
+        parts.append(Markup('<text class="tick middle" x="{}" y="45">{}</text>').format(BAR_WIDTH / 2, most))
     return parts
 
 

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 PLACE = 50
 PACKAGES = ("tomocell.analyses", "tomocell.series")
 FIGURES = "tomocell.reporting.figures"
-KEY_NUMBERS = {"capacity_ratio": "Capacity ratio", "porosity": "Porosity", "tortuosity_z": "Tortuosity along z"}
+LONGEST_TITLE = 40
+KEY_NUMBERS = {
+    "capacity_ratio": "Capacity ratio", "dead_um3": "Dead lithium", "swelling_um": "Swelling",
+    "void_area_percent": "Voids, of the face", "porosity": "Porosity", "tortuosity_z": "Tortuosity along z",
+}  # fmt: skip
 
 
 def build(source: Source) -> list[Section]:
@@ -39,16 +43,26 @@ def _chapter(source: Source, name: str) -> Section | None:
     frame = source.over_time(name)
     curves, numbers = ([], []) if frame is None or frame.empty else _over_time(source, name, frame)
     generic: dict[str, Callable[[], list[Block]]] = {
+        "scalars": lambda: whole_series.scalars(source, name),
         "curves": lambda: curves,
         "objects": lambda: _objects(source, name),
         "maps": lambda: whole_series.maps(source, name) if name in source.project.study.series else [],
     }
     shown = [block for kind, make in generic.items() if kind not in replaced for block in make()]
-    blocks = [*drawn, *whole_series.scalars(source, name), *shown, *numbers]
+    blocks = [*drawn, *shown, *numbers]
     if not blocks:
         return None
     figures = () if frame is None else tuple(_figures(frame))
-    return Section(f"analysis-{name}", describe(name).name, tuple(blocks), explanation(name), figures)
+    title, lead = title_and_lead(describe(name).name, explanation(name))
+    return Section(f"analysis-{name}", title, tuple(blocks), lead, figures)
+
+
+def title_and_lead(name: str, text: str) -> tuple[str, str]:
+    """Return "Faraday comparison" and "The lithium that ..." of "Faraday comparison: the lithium that ..."."""
+    head, colon, rest = text.partition(": ")
+    if not colon or len(head) > LONGEST_TITLE:
+        return name, text
+    return head, rest[:1].upper() + rest[1:]
 
 
 def _own_figure(source: Source, name: str) -> tuple[tuple[Block, ...], frozenset[str]]:
