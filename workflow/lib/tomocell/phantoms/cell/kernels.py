@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 PHASES = 7  # background, dendrite, pit, deposited, redeposited, stripping and plating electrode, in this order
 ELECTRODE, PIT, REDEPOSITED, FILM, PLATING, DENDRITE = range(6)
+LOWER, UPPER = range(2)
+HEIGHT, FOOT = range(2)
+DEAD, CASING = PHASES, PHASES + 1  # parts of dendrite and background that are told apart in ``parts_at``
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 MIX_A = np.uint64(0xBF58476D1CE4E5B9)
 MIX_B = np.uint64(0x94D049BB133111EB)
@@ -126,6 +129,35 @@ def dendrite_at(cell: Cell, z: float, y: float, x: float, film: float) -> tuple[
 
 
 @jit
+def dead_at(cell: Cell, z: float, y: float, x: float) -> float:
+    """Return the share of a voxel in dendrites without contact: from their tips down to the gap above their feet."""
+    low, high = cell.dead_reach
+    if cell.dead.shape[0] == 0 or z < low - NEAR or z > high + NEAR:
+        return 0.0
+    seed = cell.seed + np.uint64(1)
+    p, q, r = z / WARP_LENGTH, y / WARP_LENGTH, x / WARP_LENGTH
+    v = y + cell.rim + WARP_VOXELS * noise_at(seed, p, q, r)
+    u = x + cell.rim + WARP_VOXELS * noise_at(seed + np.uint64(1), p, q, r)
+    height, slope = height_at(cell.dead, HEIGHT, v, u)
+    if height <= cell.dead_gap:
+        return 0.0
+    foot, _ = height_at(cell.dead, FOOT, v, u)
+    return max(beyond(z, foot - height, slope, cell.edge) - beyond(z, foot - cell.dead_gap, 0.0, cell.edge), 0.0)
+
+
+@jit
+def outer_at(cell: Cell, z: float, y: float, x: float) -> tuple[float, float]:
+    """Return the shares of a voxel beyond the outer face of the stripping and of the plating electrode."""
+    if cell.outer.shape[0] == 0:
+        return 0.0, 0.0
+    v, u = y + cell.rim, x + cell.rim
+    height, slope = height_at(cell.outer, LOWER, v, u)
+    below = 1.0 - beyond(z, height, slope, cell.edge)
+    height, slope = height_at(cell.outer, UPPER, v, u)
+    return below, beyond(z, height, slope, cell.edge)
+
+
+@jit
 def ellipsoid_at(cell: Cell, lattice: int, z: float, y: float, x: float) -> tuple[float, float]:
     """Return the share of a voxel in the ellipsoid of its lattice cell, if there is one, and that one's number."""
     edge = cell.inclusion_cell
@@ -164,12 +196,16 @@ def inclusion_at(cell: Cell, z: float, y: float, x: float) -> tuple[float, float
 
 
 @jit
-def mixture_at(cell: Cell, z: float, y: float, x: float) -> tuple[float, ...]:
-    """Return the shares of the seven phases at a point, inclusions counted as background; they sum to 1."""
+def parts_at(cell: Cell, z: float, y: float, x: float) -> tuple[float, ...]:
+    """Return the shares at a point of the phases (without what follows), dead dendrites and casing; they sum to 1.
+
+    Inclusions are counted as background.
+    """
     maps, edge = cell.maps, cell.edge
     v, u = y + cell.rim, x + cell.rim
+    below, above = outer_at(cell, z, y, x)
     height, slope = height_at(maps, ELECTRODE, v, u)
-    electrode = beyond(z, height, slope, edge)
+    electrode = min(1.0 - below, beyond(z, height, slope, edge))
     height, slope = height_at(maps, PIT, v, u)
     pit = min(electrode, beyond(z, height, slope, edge))
     height, slope = height_at(maps, REDEPOSITED, v, u)
@@ -180,17 +216,38 @@ def mixture_at(cell: Cell, z: float, y: float, x: float) -> tuple[float, ...]:
     dendrite = min(redeposited, max(film, beyond(z, height - rise, lean, edge))) if rise > 0 else film
     height, slope = height_at(maps, PLATING, v, u)
     plating = min(film, beyond(z, height, slope, edge))
+    above = min(plating, above)
+    dead = min(dead_at(cell, z, y, x), redeposited - dendrite)
     inclusion, _ = inclusion_at(cell, z, y, x)
     rest = 1.0 - inclusion
     return (
-        (redeposited - dendrite) * rest + inclusion,
+        (redeposited - dendrite - dead) * rest + inclusion,
         (dendrite - film) * rest,
         (electrode - pit) * rest,
         (film - plating) * rest,
         (pit - redeposited) * rest,
-        (1.0 - electrode) * rest,
-        plating * rest,
+        (1.0 - below - electrode) * rest,
+        (plating - above) * rest,
+        dead * rest,
+        (below + above) * rest,
     )
+
+
+@jit
+def mixture_of(parts: tuple[float, ...]) -> tuple[float, ...]:
+    """Return the shares of the seven phases: dead dendrites are dendrites, casing is background."""
+    background, dendrite = parts[0] + parts[CASING], parts[1] + parts[DEAD]
+    return (background, dendrite, parts[2], parts[3], parts[4], parts[5], parts[6])
+
+
+@jit
+def largest_of(shares: tuple[float, ...]) -> int:
+    """Return the phase of the largest share, the first of equal ones."""
+    best = 0
+    for phase in range(1, PHASES):
+        if shares[phase] > shares[best]:
+            best = phase
+    return best
 
 
 @jit
@@ -215,10 +272,12 @@ def line_at(distance: float, slope: float, width: float) -> float:
 @jit
 def grey_at(cell: Cell, look: Look, z: float, y: float, x: float) -> float:
     """Return the grey value of the sample at a point, before the scanner spoils it."""
-    shares = mixture_at(cell, z, y, x)
+    parts = parts_at(cell, z, y, x)
+    shares = mixture_of(parts)
     grey = 0.0
     for phase in range(PHASES):
         grey += shares[phase] * look.grey[phase]
+    grey += parts[CASING] * (look.casing - look.grey[0])
     moss = look.texture * (2 * shares[1] + shares[3] + shares[4])
     if moss > 0:
         length = look.texture_length
@@ -277,12 +336,8 @@ def fill_phases(out: NDArray[np.uint8], first: tuple[int, int, int], cell: Cell)
     for k in range(out.shape[0]):
         for j in range(out.shape[1]):
             for i in range(out.shape[2]):
-                shares = mixture_at(cell, float(first[0] + k), float(first[1] + j), float(first[2] + i))
-                best = 0
-                for phase in range(1, PHASES):
-                    if shares[phase] > shares[best]:
-                        best = phase
-                out[k, j, i] = best
+                parts = parts_at(cell, float(first[0] + k), float(first[1] + j), float(first[2] + i))
+                out[k, j, i] = largest_of(mixture_of(parts))
 
 
 @jit
@@ -293,6 +348,18 @@ def sum_shares(
     for k in range(size[0]):
         for j in range(size[1]):
             for i in range(size[2]):
-                shares = mixture_at(cell, float(first[0] + k), float(first[1] + j), float(first[2] + i))
+                shares = mixture_of(parts_at(cell, float(first[0] + k), float(first[1] + j), float(first[2] + i)))
                 for phase in range(PHASES):
                     totals[k, phase] += shares[phase]
+
+
+@jit
+def sum_dead(totals: NDArray[np.float64], first: tuple[int, int, int], size: tuple[int, int, int], cell: Cell) -> None:
+    """Add up dead dendrites into ``totals`` (2,): their shares, and the voxels that count as theirs."""
+    for k in range(size[0]):
+        for j in range(size[1]):
+            for i in range(size[2]):
+                parts = parts_at(cell, float(first[0] + k), float(first[1] + j), float(first[2] + i))
+                totals[0] += parts[DEAD]
+                if parts[DEAD] > parts[1] and largest_of(mixture_of(parts)) == 1:
+                    totals[1] += 1.0
