@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tomocell.blocks import Limits
 from tomocell.errors import BadInput
 from tomocell.series.faraday import (
     LITHIUM_CAPACITY_MAH_PER_G,
@@ -16,7 +17,11 @@ from tomocell.series.faraday import (
     faraday_volume_um3,
     follow,
 )
+from tomocell.series.timeline import Timeline
 from tomocell.settings.samples import Sample
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SETTINGS = Settings(active_area_cm2=0.5, current_min=10, plated=("deposited", "dendrite"))
 ROI_UM2 = 6.88449e6
@@ -36,6 +41,10 @@ def record(deposited_um3: float, dendrite_um3: float = 0.0) -> dict[str, dict[st
     return {"class_volumes": volumes | sure, "effective_thickness": thickness}
 
 
+def over_time(rows: list[Sample], records: dict[str, dict[str, dict[str, Any]]]) -> pd.DataFrame:
+    return follow(Timeline(tuple(rows), records), SETTINGS, Limits()).over_time
+
+
 def test_one_current_period() -> None:
     charge = charges_mah(samples(0, 0.75), SETTINGS)[1]
     assert charge == pytest.approx(0.125)
@@ -43,7 +52,7 @@ def test_one_current_period() -> None:
     volume = faraday_volume_um3(charge)
     assert volume == pytest.approx(6.0643e7, rel=1e-4)
     assert volume / 0.5e8 == pytest.approx(1.21286, rel=1e-5)
-    row = follow(samples(0, 0.75), {"t0": record(0), "t1": record(8.3499e6)}, SETTINGS).iloc[1]
+    row = over_time(samples(0, 0.75), {"t0": record(0), "t1": record(8.3499e6)}).iloc[1]
     assert row["faraday_um3"] == pytest.approx(8.3499e6, rel=1e-4)
     assert row["capacity_ratio"] == pytest.approx(1, rel=1e-4)
     assert row["missing_percent"] == pytest.approx(0, abs=0.01)
@@ -57,7 +66,7 @@ def test_a_cycle_ends_where_it_began() -> None:
 
 
 def test_what_is_imaged_is_the_sum_of_the_plated_classes() -> None:
-    table = follow(samples(0, 0.75), {"t0": record(0), "t1": record(3e6, 1e6)}, SETTINGS)
+    table = over_time(samples(0, 0.75), {"t0": record(0), "t1": record(3e6, 1e6)})
     assert list(table["timestep"]) == ["t0", "t1"]
     assert math.isnan(table["capacity_ratio"][0])
     assert table["imaged_um3"][1] == 4e6
@@ -76,4 +85,4 @@ def test_an_empty_volume_has_no_area() -> None:
     nothing = {need: {} for need in NEEDS}
     nothing["class_volumes"] = {"deposited_um3": 0.0, "dendrite_um3": 0.0}
     with pytest.raises(BadInput, match="all zero"):
-        follow(samples(0), {"t0": nothing}, SETTINGS)
+        over_time(samples(0), {"t0": nothing})

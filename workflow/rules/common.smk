@@ -29,6 +29,11 @@ from tomocell.reporting import assets
 from tomocell.settings import discovery
 from tomocell.settings.digest import script_digest
 from tomocell.settings.load import load_project
+from tomocell.settings.plug_ins import (
+    files_read,
+    results_read,
+    settings_of_follower,
+)
 from tomocell.settings.preflight import check_scans, pretrained_of
 from tomocell.settings.variables import check_variables
 from tomocell.training.modules import weights_digest
@@ -88,6 +93,18 @@ def minutes(per_gigavoxel, least=5):
     def runtime(wildcards, attempt):
         return attempt * round(
             least + per_gigavoxel * PROJECT.gigavoxels(sample(wildcards))
+        )
+
+    return runtime
+
+
+def minutes_of_series(per_gigavoxel, least=5):
+    """Return the run time of a job that reads all scans of a series, as long again for each attempt."""
+
+    def runtime(wildcards, attempt):
+        scans = SHEET.of(wildcards.series)
+        return attempt * round(
+            least + per_gigavoxel * sum(map(PROJECT.gigavoxels, scans))
         )
 
     return runtime

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from tomocell.analyses.result import Result
 from tomocell.errors import BadInput, Fault
+from tomocell.series.timeline import Outcome
 from tomocell.settings.base import NAMES_CLASSES, Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import pandas as pd
-
+    from tomocell.blocks import Limits
+    from tomocell.series.timeline import Timeline
     from tomocell.settings.samples import Sample
 
 NEEDS = ("class_volumes", "effective_thickness")
@@ -57,9 +59,7 @@ def check(samples: Sequence[Sample], measures: Mapping[str, Any], settings: Sett
     return faults + [Fault("plated", name, expected, remedy) for name in settings.plated if name in without]
 
 
-def follow(
-    samples: Sequence[Sample], records: Mapping[str, Mapping[str, Mapping[str, Any]]], settings: Settings
-) -> pd.DataFrame:
+def follow(timeline: Timeline, settings: Settings, limits: Limits) -> Outcome:  # noqa: ARG001
     """Return one row per timestep: charge, its lithium volume in the field of view, the imaged one, their ratio.
 
     ``charge_mah`` is the net charge since the first scan: it rises while lithium is plated and falls while it is
@@ -73,13 +73,13 @@ def follow(
     """
     import pandas as pd
 
-    charge = charges_mah(samples, settings)
+    charge = charges_mah(timeline.samples, settings)
     rows = [
-        _row(sample, mah, records[sample.timestep], settings)
-        for sample, mah in zip(samples, charge, strict=True)
-        if sample.timestep in records
+        _row(sample, mah, timeline.records[sample.timestep], settings)
+        for sample, mah in zip(timeline.samples, charge, strict=True)
+        if sample.timestep in timeline.records
     ]
-    return pd.DataFrame(rows)
+    return Outcome(pd.DataFrame(rows), Result({}))
 
 
 def charges_mah(samples: Sequence[Sample], settings: Settings) -> list[float]:

@@ -64,8 +64,8 @@ def load_project(path: Path) -> Project:
     measures = _plug_ins(faults, study, study.measure, settings_of_analysis, f"{path}, measure")
     followers = _plug_ins(faults, study, study.series, settings_of_follower, f"{path}, series")
     samples = sheet.samples if sheet is not None else ()
-    for name, settings in followers.items():
-        faults.extend(faults_of_follower(name, settings, samples, measures, f"{path}, series"))
+    for name in followers:
+        faults.extend(faults_of_follower(name, followers, samples, measures, f"{path}, series"))
     if study.model is not None and not study.model.trained:
         _collect(faults, partial(settings_of_network, study.model, f"{path}, model"))
         _collect(faults, partial(settings_of_loss, study.model, f"{path}, model"))
