@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tomocell.phantoms.cell.fields import Sites
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tomocell.phantoms.cell.fields import Sites
     from tomocell.phantoms.cell.settings import CellSettings
 
     Map = NDArray[np.float64]

@@ -87,9 +87,7 @@ class Sites:
         near = apart < self.radius[first] + self.radius[second] + margin
         return sorted(zip(first[near].tolist(), second[near].tolist(), strict=True))
 
-    def hills(
-        self, heights: NDArray[np.float64], power: float, warp: tuple[Map, Map]
-    ) -> NDArray[np.float64]:
+    def hills(self, heights: NDArray[np.float64], power: float, warp: tuple[Map, Map]) -> NDArray[np.float64]:
         """Return the map of the highest of all hills ``h (1 - (r/R)^power)``, 0 between them.
 
         ``warp`` (Y and X displacement maps, in nodes) makes the outlines irregular.

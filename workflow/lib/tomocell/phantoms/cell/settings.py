@@ -36,7 +36,10 @@ class ElectrochemistrySettings(Frozen):
     current_ma: float = Field(0.75, gt=0, description="Current while it flows, mA.")
     period_min: float = Field(10, gt=0, description="Length of a current period, min; rests do not count.")
     rest_min: float = Field(
-        0, ge=0, description="Rest after each period, with the scan in its middle, min; 0: times are minutes of current."
+        0,
+        ge=0,
+        description="Rest after each period with the scan in its middle, min; 0: times are minutes of current, and "
+        "there is no cycling curve.",
     )
     periods_per_half_cycle: int = Field(12, ge=1, description="Current periods of the charge, and of the discharge.")
     periods_between_scans: int = Field(6, ge=1, description="Current periods from one scan to the next.")

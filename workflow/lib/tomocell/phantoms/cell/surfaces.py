@@ -76,6 +76,14 @@ class Surfaces:
         return np.stack(maps, axis=-1).astype(np.float32)
 
 
+def over_roi(settings: CellSettings, values: Map) -> Map:
+    """Return the part of a map over the ROI."""
+    # Nodes are voxel centres, so the mean of the nodes is the midpoint rule over the ROI's area.
+    first = [RIM + start for start in settings.roi_start[1:]]
+    rows, columns = (slice(low, low + size) for low, size in zip(first, settings.roi_size[1:], strict=True))
+    return values[rows, columns]
+
+
 class Landscape:
     """What is drawn once for a series; ``at`` gives the surfaces of a timestep."""
 
@@ -118,13 +126,6 @@ class Landscape:
             dead=self._dead(step) if self.dendrites.dead(step.discharged).any() else (),
         )
 
-    def roi(self, values: Map) -> Map:
-        """Return the part of a map over the ROI."""
-        # Nodes are voxel centres, so the mean of the nodes is the midpoint rule over the ROI's area.
-        first = [RIM + start for start in self.settings.roi_start[1:]]
-        rows, columns = (slice(low, low + size) for low, size in zip(first, self.settings.roi_size[1:], strict=True))
-        return values[rows, columns]
-
     def dendrite_scale(self, charged: int) -> float:
         """Return the height that a dendrite of size 1 has after so many periods of charge, voxels."""
         return self.settings.dendrite_share * self._gained(charged, charged) / max(self._dendrite_mean, TINY)
@@ -147,6 +148,12 @@ class Landscape:
             for centre, size in zip((sites.y, sites.x), self.shape, strict=True)
         )
         return values[rows, columns]
+
+    def site_voxels(self, site: int) -> tuple[float, float]:
+        """Return the middle of a dendrite, (Y, X) in voxels of the sample frame, its warp undone to first order."""
+        sites, (rows, columns) = self.dendrites.sites, self.dendrites.warp
+        y = float(sites.y[site] - self.at_sites(rows)[site]) - RIM
+        return y, float(sites.x[site] - self.at_sites(columns)[site]) - RIM
 
     def _dead(self, step: Timestep) -> tuple[Map, Map]:
         dendrites = self.dendrites
@@ -177,7 +184,8 @@ class Landscape:
         lost = self.settings.voxels(faraday_um(self.settings, step.charged))
         hills = sites.hills(sites.size, PIT_POWER, self._pit_warp)
         scale = share * lost / max(self._mean(hills), TINY)
-        filled = step.discharged / self.settings.periods_per_half_cycle * np.clip(2 * sites.chance - 0.3, LEAST_FILLED, 1.0)
+        share_done = step.discharged / self.settings.periods_per_half_cycle
+        filled = share_done * np.clip(2 * sites.chance - 0.3, LEAST_FILLED, 1.0)
         opening = sites.hills(scale * sites.size * (1 - filled), PIT_POWER, self._pit_warp)
         return self._stripping - (1 - share) * lost, scale * hills, opening
 
@@ -204,8 +212,11 @@ class Landscape:
         rows, columns = (WARP_SHARE * radius * smooth_noise(self.shape, radius, rng) for _ in range(2))
         return sites, (rows, columns)
 
+    def _roi(self, values: Map) -> Map:
+        return over_roi(self.settings, values)
+
     def _mean(self, values: Map) -> float:
-        return float(self.roi(values).mean())
+        return float(over_roi(self.settings, values).mean())
 
     def _centred(self, values: Map) -> Map:
         return values - self._mean(values)
@@ -214,7 +225,7 @@ class Landscape:
         """Return ``max(0, offset + variation)`` with the offset that gives the mean in the ROI, by bisection."""
         if mean <= 0:
             return np.zeros_like(variation)
-        low, high = -float(self.roi(variation).max()), mean - float(self.roi(variation).min())
+        low, high = -float(self._roi(variation).max()), mean - float(self._roi(variation).min())
         for _ in range(60):
             middle = (low + high) / 2
             low, high = (middle, high) if self._mean(np.maximum(middle + variation, 0)) < mean else (low, middle)

@@ -113,6 +113,8 @@ class PhaseVolume(Volume):
     def dead(self) -> tuple[float, int]:
         """Return the voxels of dendrites without contact in the ROI: partial ones in part, and as they are counted."""
         totals = np.zeros(2)
+        if self._cell.dead.size == 0:
+            return 0.0, 0
         kernels.sum_dead(totals, self._start, self.shape, self._cell)
         return float(totals[0]), int(totals[1])
 
