@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from tomocell.settings.base import Frozen
@@ -13,4 +15,9 @@ class ReportSettings(Frozen):
     title: str = Field("", description="Title; the study's name where empty.")
     truth: str | None = Field(
         None, description="truth.json of a phantom, relative to the study: shown beside the measurement."
+    )
+    truth_within: Literal["percent", "uncertainty"] = Field(
+        "percent",
+        description="What volumes and thicknesses are held to against the truth: 5 percent of what was planted, or "
+        "twice their own stated uncertainty, as all else is.",
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 POWER = 3.0
 CHANCE = 0.65
-# Two outlines that stand so far apart on paper stay apart as voxels, warped and leaning: none of 40 seeds joined any.
+# Two outlines that stand so far apart on paper stay apart as voxels, warped and leaning.
 APART_VOXELS = 5.0
 LEAST_DEAD_VOXELS = 3.0  # of a body above the gap
 STREAM_DEAD = 6

@@ -201,11 +201,11 @@ class Planter:
                 "dendrites": objects(stored.volume),
                 "occupancy": occupancy(stored),
                 "faraday": faraday(settings, step, volume_um3),
-                **({"voids": unfilled} if step.state == "full_cycle" else {}),
+                **({"voids": unfilled} if unfilled else {}),
             },
         }
 
     def _voids(self, step: Timestep, stored: Stored) -> dict[str, float]:
         if step.state == "half_cycle":
             self._half = stored
-        return voids(self._half, stored) if self._half is not None and step.discharged else {}
+        return voids(self._half, stored) if self._half is not None else {}
