@@ -6,6 +6,7 @@ import csv
 import json
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,18 +14,20 @@ import pytest
 from pydantic import ValidationError
 from scipy import ndimage
 
+from tomocell.errors import BadInput
 from tomocell.phantoms.cell.chronology import MIN_PER_H, faraday_um, timesteps
 from tomocell.phantoms.cell.curve import curve
 from tomocell.phantoms.cell.views import PHASES
 from tomocell.phantoms.lithium import scenes, synthesize
 from tomocell.phantoms.lithium_25 import Settings
+from tomocell.phantoms.lithium_25 import synthesize as synthesize_25
+from tomocell.phantoms.scaled_study import read_page, scaled_page
 from tomocell.settings.samples import SampleSheet
+from tomocell.settings.study import Study
 from tomocell.volumes.store import open_store
 from tomocell.volumes.volume import whole
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 SETTINGS = Settings(
@@ -185,7 +188,11 @@ def test_dendrites_stand_where_the_record_says(series: Series) -> None:
         found.add(int(numbers.argmax()))
     assert len(found) == len(record["dendrites"])  # apart: each is a piece of its own
     sizes = np.bincount(pieces[seen])[1:]
-    assert record["planted"]["dendrites"]["count"] == (sizes >= 20).sum()
+    planted = record["planted"]["dendrites"]
+    assert planted["count"] == (sizes >= 20).sum()
+    assert planted["tip_height_um"] == pytest.approx(
+        max(one["height_um"] for one in record["dendrites"]), abs=2 * VOXEL
+    )
 
 
 def test_the_curve_integrates_to_the_charge_and_rests_at_every_scan() -> None:
@@ -243,6 +250,28 @@ def test_scale_makes_a_larger_cell_of_the_same_features() -> None:
     first = next(iter(scenes(Settings(scale=2))))
     assert first.scan.shape == (256, 288, 288)
     assert first.phases.shape == (224, 256, 256)
+
+
+def test_the_shipped_study_is_scaled_as_the_cell_is() -> None:
+    page = read_page(Path(__file__).parents[2] / "config/lithium-25.yaml")
+    for scale in (1, 3):
+        study, cell = Study.model_validate(scaled_page(page, scale)), Settings(scale=scale).scaled()
+        assert study.registration is not None
+        assert study.registration.roi_start_voxels == cell.roi_start
+        assert study.registration.roi_size_voxels == cell.roi_size
+        low = cell.voxels(cell.casing_um + cell.stripping_electrode_um + cell.inclusion_gap_um)
+        high = low + cell.voxels(cell.inclusion_spacing_um) * (cell.inclusion_layers + 0.5)
+        for centre in study.registration.subvolume_centres_voxels:
+            # Where the inclusions are, which do not move.
+            assert low < centre[0] - cell.roi_start[0] < high
+        assert study.scan.gigavoxels == pytest.approx(np.prod(cell.shape) / 1e9, rel=0.2)
+
+
+def test_a_page_that_is_no_study_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "page.yaml").write_text("study: x\n")
+    with pytest.raises(BadInput, match=r"page\.yaml.*registration"):
+        synthesize_25(Settings(study=str(tmp_path / "page.yaml")), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,13 @@ The schedule is that of Huang et al. 2023 (doi:10.1038/s41524-023-01039-y): 24 p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
 from tomocell.phantoms import lithium
 from tomocell.phantoms.cell.settings import Count, Index, Share  # noqa: TC001
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class Settings(lithium.Settings):
@@ -41,15 +39,26 @@ class Settings(lithium.Settings):
     annotated_timesteps: tuple[int, ...] = Field(
         (0, 3, 6, 9, 12, 14, 16, 19, 22, 24), description="Timesteps with sparse labels, counted from 0."
     )
+    study: str | None = Field(
+        None, description="Study to write beside the sheet as study.yaml, its voxel numbers scaled as the cell is."
+    )
     annotated_planes: Annotated[int, Field(ge=1)] = Field(
         8, description="Labelled x-z cross-sections in each of them, evenly spread over the ROI."
     )
 
 
 def synthesize(settings: Settings, out: Path) -> None:
-    """Write the series to ``out``, as ``lithium.synthesize`` does.
+    """Write the series to ``out`` as ``lithium.synthesize`` does, with ``study.yaml`` where a study is given.
 
     Raises:
-        BadInput: If ``out`` holds anything but an earlier phantom, or the settings cannot work.
+        BadInput: If ``out`` holds anything but an earlier phantom, the settings cannot work, or the study is none.
     """
+    import yaml
+
+    from tomocell.phantoms.scaled_study import read_page, scaled_page
+    from tomocell.volumes.publish import write_text_atomically
+
+    page = None if settings.study is None else scaled_page(read_page(Path(settings.study)), settings.scale)
     lithium.synthesize(settings, out)
+    if page is not None:
+        write_text_atomically(out / "study.yaml", yaml.safe_dump(page, sort_keys=False))

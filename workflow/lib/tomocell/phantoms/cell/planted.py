@@ -125,13 +125,20 @@ def dendrites(settings: CellSettings, landscape: Landscape, step: Timestep, surf
     return rows
 
 
-def objects(volume: Volume) -> dict[str, float]:
-    """Return how many dendrites the stored phases show, as 26-connected objects, and how high the highest is."""
+def objects(settings: CellSettings, surfaces: Surfaces, volume: Volume) -> dict[str, float]:
+    """Return how many dendrites the stored phases show, as 26-connected objects, and how high the highest is.
+
+    A height is taken from the mean of the film's face over the box around the dendrite to its farthest voxel.
+    """
     from tomocell.objects.table import object_table
 
     table = object_table(volume, PHASES.value("dendrite"), Limits())
     shown = table[table["volume_voxels"] >= LEAST_OBJECT_VOXELS]
-    return {"count": len(shown), "specks": len(table) - len(shown)}
+    film = over_roi(settings, surfaces.film) - (settings.roi_start[0] - 0.5)
+    boxes = shown[["z_start", "y_start", "y_stop", "x_start", "x_stop"]].to_numpy(np.int64)
+    heights = [film[front:back, left:right].mean() - tip for tip, front, back, left, right in boxes]
+    highest = {"tip_height_um": float(max(heights)) * settings.voxel_size_um} if heights else {}
+    return {"count": len(shown), **highest}
 
 
 def faraday(settings: CellSettings, step: Timestep, volume_um3: dict[str, float]) -> dict[str, float]:
@@ -198,7 +205,7 @@ class Planter:
                 "electrode_gap": edges,
                 "swelling": swelling,
                 "dead_lithium": {"dead_um3": dead["dead_um3"]},
-                "dendrites": objects(stored.volume),
+                "dendrites": objects(settings, scene.surfaces, stored.volume),
                 "occupancy": occupancy(stored),
                 "faraday": faraday(settings, step, volume_um3),
                 **({"voids": unfilled} if unfilled else {}),
