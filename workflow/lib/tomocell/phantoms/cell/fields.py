@@ -65,7 +65,7 @@ class Sites:
         result = np.full(warp[0].shape, -1, dtype=np.intp)
         least = np.full(warp[0].shape, rim)
         reach = self._reach(warp) + int(np.ceil(rim))
-        for site in np.flatnonzero(chosen):
+        for site in np.flatnonzero(chosen).tolist():
             window = self._window(site, reach[site], warp[0].shape)
             beyond = self._distance(site, window, warp) - self.radius[site]
             is_nearer = beyond < least[window]
@@ -94,7 +94,7 @@ class Sites:
         """
         result = np.zeros(warp[0].shape)
         reach = self._reach(warp)
-        for site in np.flatnonzero(heights > 0):
+        for site in np.flatnonzero(heights > 0).tolist():
             window = self._window(site, reach[site], warp[0].shape)
             hill = heights[site] * (1 - (self._distance(site, window, warp) / self.radius[site]) ** power)
             np.maximum(result[window], hill, out=result[window])
@@ -115,4 +115,4 @@ class Sites:
         rows, columns = window
         dy = np.arange(rows.start, rows.stop)[:, None] + warp[0][window] - self.y[site]
         dx = np.arange(columns.start, columns.stop) + warp[1][window] - self.x[site]
-        return np.hypot(dy, dx)
+        return np.asarray(np.hypot(dy, dx))
