@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from tomocell.settings.base import NAMES_CLASSES, Frozen
@@ -23,4 +25,9 @@ class ReportSettings(Frozen):
         None,
         description="Classes that renderings draw as glass; left out: those whose name ends with 'electrode'.",
         json_schema_extra=NAMES_CLASSES,
+    )
+    truth_within: Literal["percent", "uncertainty"] = Field(
+        "percent",
+        description="What volumes and thicknesses are held to against the truth: 5 percent of what was planted, or "
+        "twice their own stated uncertainty, as all else is.",
     )
