@@ -33,6 +33,7 @@ from tomocell.inference.plan import (
     planes_held,
 )
 from tomocell.inference.prepare import Lens, make_engine, walk_axis
+from tomocell.inference.rolling import carried
 from tomocell.inference.scale import ALIKE, own_normalisation, voxel_ratios
 from tomocell.inference.shares import Share, place_of, shards_of, work_alone, work_together
 from tomocell.inference.turned import Turned, axis_first
@@ -175,6 +176,7 @@ def _budget(job: _Job, lens: Lens, network: nn.Module, memory_mb: float, *, on_c
         planes_held(sight.grid.edges[0], sight.reach, brick_depth(lens.source)),
         job.grey.dtype.itemsize + 1,  # and whether it is a number
         4 * (outputs.channels + outputs.needs_means),
+        carried(sight.grid.starts[0], sight.grid.edges[0]),
         len(outputs.layers),
         through + inside,
         memory_mb,
