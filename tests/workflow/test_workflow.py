@@ -15,6 +15,8 @@ import pytest
 import tifffile
 from scipy.ndimage import gaussian_filter
 
+from support.srun import write_srun
+from support.stores import tree
 from tomocell.volumes.store import open_store
 from tomocell.volumes.volume import whole
 from workflow.conftest_workflow import REPOSITORY, STUDY, House, build_house, write_ball
@@ -178,6 +180,40 @@ def test_a_model_trained_elsewhere_labels_a_study(house: House) -> None:
     assert "torchscript" in (house.root / "results/ball/report.html").read_text()
     (folder / "model.json").write_text(json.dumps(card | {"classes": {"pore": 0, "fibre": 1}}))
     assert "fibre" in house.run(check=False).stderr
+
+
+def test_nodes_of_a_job_change_no_byte_and_no_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = build_house(tmp_path / "house")
+    # Three shards deep along the walk: slabs for three nodes.
+    tifffile.imwrite(house.root / "deep.tif", np.random.default_rng(0).integers(0, 255, (300, 16, 20), np.uint8))
+    (house.root / "small.tsv").write_text("series\ttimestep\tpath\nball\tt00\tdeep.tif\n")
+    (house.root / "small.yaml").write_text(STUDY.replace("threshold: {dark: pore, bright: solid}", MODEL))
+    folder = house.root / "results/models/mine"
+    folder.mkdir(parents=True)
+    classes = {"classes": {"pore": 0, "solid": 1}, "patch_voxels": [16, 16]}
+    (folder / "model.json").write_text(
+        json.dumps({"format": "torchscript", "normalisation": {"mean": 128.0, "sd": 70.0}} | classes)
+    )
+    write_threshold_network(folder / "model.pt")
+    started = write_srun(tmp_path / "bin")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    target = "results/ball/t00/labels.manifest.json"
+    made = []
+    for nodes in (1, 2, 3):
+        house.run("--forcerun", "infer", "--set-resources", f"infer:nodes={nodes}", "--", target)
+        labels = house.root / "results/ball/t00"
+        made.append({name: content for name, content in tree(labels).items() if name.startswith("labels")})
+    assert started.read_text() == "2 tasks\n3 tasks\n"
+    assert made[0] == made[1] == made[2]
+    assert (open_store(labels / "labels.ome.zarr").read(whole((300, 16, 20))) == 1).any()
+    several = ["infer:nodes=3", "infer:tasks=3", "infer:tasks_per_gpu=0", "infer:mpi=srun", "infer:gres=gpu:4"]
+    profile = ("--profile", str(REPOSITORY / "profiles/slurm"), "--set-resources", *several)
+    monkeypatch.setenv("TOMOCELL_ACCOUNT", "")
+    assert house.planned(*profile, "--", target) == {}  # another profile makes nothing anew
+    (house.root / target).unlink()
+    assert house.planned(*profile, "--", target) == {"infer": 1}
+    told = house.run("--dry-run", *profile, "--", target).stdout
+    assert re.search(r"rule infer:(?:.|\n)*resources: .*nodes=3.*cpus_per_task=8.*mpi=srun", told)
 
 
 def write_threshold_network(path: Path) -> None:

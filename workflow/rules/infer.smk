@@ -1,4 +1,4 @@
-# The model labels every timestep.
+# The model labels every timestep; the nodes of a job (`nodes` of the profile) share the volume out in slabs.
 from tomocell.models.saved import WEIGHTS, check_own_model
 
 MODEL = f"{RESULTS}/models/{STUDY.model.name}"
@@ -28,6 +28,9 @@ rule infer:
     resources:
         mem_mb=4000,
         runtime=minutes(per_gigavoxel=30),
+        nodes=1,
+        gres="",
+        cpus_per_task=lambda wildcards, threads: threads,
     params:
         settings=STUDY.model.infer.model_dump(mode="json"),
         digest=digest_of(
