@@ -7,6 +7,7 @@ it and have several ranks.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -29,6 +30,7 @@ SHAPE = (12, 24, 28)
 NETWORK = {"channels": [4, 8], "blocks_per_level": 1, "dropout": 0.0, "norm": "instance"}
 TIMESTEPS = ("t0", "t1", "t2")
 SIGNAL_AT = "TINY_TRAINING_SIGNAL_AT"  # epoch, batch, signal, rank
+WAIT_AT = "TINY_TRAINING_WAIT_AT"  # epoch, batch
 
 
 def settings(**train: object) -> ModelSettings:
@@ -82,6 +84,20 @@ def run(results: Path, model: ModelSettings, limit: TimeLimit | None = None) -> 
     train(results, model, CLASSES, dict(model.network), limit)
 
 
+def wait_at(epoch: int, batch: int) -> None:
+    """Let a training that has no checkpoint wait in a batch for a signal."""
+    from tomocell.training.learner import Learner
+
+    step = Learner.training_step
+
+    def waiting(self: Learner, data: Any, index: int) -> Any:
+        if (self.current_epoch, index, self._within) == (epoch, batch, (0, 0)):
+            signal.pause()
+        return step(self, data, index)
+
+    Learner.training_step = waiting  # type: ignore[method-assign]
+
+
 def signal_at(epoch: int, batch: int, number: int, rank: int = 0) -> None:
     """Let a rank send itself a signal in a batch."""
     from tomocell.training.learner import Learner
@@ -107,6 +123,8 @@ def start(folders: list[Path], *, slow: bool) -> None:
     draw, train_network = RandomPatches.__getitem__, stage.train_network
     if told := os.environ.get(SIGNAL_AT):
         signal_at(*(int(part) for part in told.split(",")))
+    if told := os.environ.get(WAIT_AT):
+        wait_at(*(int(part) for part in told.split(",")))
     if slow:
         RandomPatches.__getitem__ = lambda self, index: (time.sleep(0.03), draw(self, index))[1]
 
