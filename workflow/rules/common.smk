@@ -53,6 +53,12 @@ PROJECT = or_stop(load_project, Path(config.get("study", DEFAULT_STUDY)))
 STUDY, SHEET, RESULTS = PROJECT.study, PROJECT.sheet, PROJECT.study.results
 STEP = f"{RESULTS}/{{series}}/{{timestep}}"
 PRETRAINED = pretrained_of(STUDY)
+# What a model tells of its classes beside their labels, if it is asked to.
+PROBABILITIES = (
+    [f"{STEP}/probabilities/{name}.manifest.json" for name in STUDY.label_classes.names]
+    if STUDY.model and STUDY.model.infer.probabilities
+    else []
+)
 ENVIRONMENT = "../../envs/tomocell.yaml"
 
 

@@ -18,6 +18,7 @@ rule infer:
         weights=f"{MODEL}/{OWN.weights_file if OWN else WEIGHTS}",
     output:
         manifest=f"{STEP}/labels.manifest.json",
+        probabilities=PROBABILITIES,
     log:
         f"{RESULTS}/logs/infer/{{series}}.{{timestep}}.log",
     benchmark:
