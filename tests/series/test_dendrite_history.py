@@ -57,6 +57,8 @@ def test_birth_growth_merging_splitting_and_death() -> None:
         scan(), scan(LEFT), scan(taller, RIGHT), scan(taller, BRIDGE, RIGHT), scan(taller, RIGHT), scan(RIGHT, SPECK)
     )
     table = outcome.over_time
+    assert outcome.result.table is not None
+    assert [outcome.result.table[key].dtype.kind for key in ("track", "label", "time_min")] == ["i", "i", "f"]
     assert list(table["count"]) == [0, 1, 2, 1, 2, 2]
     assert table["births"].tolist()[1:] == [1, 1, 0, 0, 1]
     assert table["deaths"].tolist()[1:] == [0, 0, 0, 0, 1]

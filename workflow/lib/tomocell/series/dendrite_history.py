@@ -177,7 +177,7 @@ def _members(samples: Sequence[Sample], index: int, table: pd.DataFrame, generat
     sample = samples[index]
     before, after = (samples[place].timestep if 0 <= place < len(samples) else "" for place in (index - 1, index + 1))
     found = table[list(MEASURED)].copy()
-    found.insert(0, "track", [member.track for member in members])
+    found.insert(0, "track", np.array([member.track for member in members], np.int64))  # where there are none, too
     found.insert(1, "timestep", sample.timestep)
     found.insert(2, "time_min", math.nan if sample.time_min is None else sample.time_min)
     found["event"] = [member.event for member in members]
