@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from tomocell.series import _blocks
 from tomocell.series._blocks import block_sums, p_value, pearson, ratio_error
 
 PIXEL = (0.5, 1.25)
@@ -60,10 +59,3 @@ def test_independent_maps_are_seldom_significant() -> None:
     assert abs(found.mean() - 0.5) < 4 * math.sqrt(1 / 12 / trials)
     pixels = np.array([p_value(a, b, (1, 1), 1, 99, seed) for seed, (a, b) in enumerate(pairs[:20])])
     assert (pixels <= 0.05).mean() > 0.3  # which pixels, taken as independent, are not
-
-
-def test_many_blocks_are_permuted_like_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    a, b = np.random.default_rng(5).random((2, 12, 12))
-    few = p_value(a, b, (1, 1), 2, 99, 0)
-    monkeypatch.setattr(_blocks, "MOST_BLOCKS", 4)
-    assert p_value(a, b, (1, 1), 2, 99, 0) == few

@@ -7,23 +7,20 @@ Biophysical Journal 86 (2004), doi:10.1529/biophysj.103.038422 (permutation of b
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tomocell.analyses import _correlation
 
+if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Order = NDArray[np.int64]
     Floats = NDArray[np.float64]
     Edges = tuple[float, float]
 
 RESAMPLES = 1000  # two figures of a standard error
-MOST_BLOCKS = 4096  # a table of their products takes 128 MB
-ROUNDING = 1e-12  # shall not make an order differ from itself
-LEAST_BLOCKS = 4  # 24 orders; with fewer, no p-value could be below 5 %
 
 
 def block_sums(values: NDArray[np.generic], pixel_um: Edges, block_um: float) -> Floats:
@@ -58,48 +55,24 @@ def ratio_error(above: Floats, below: Floats, seed: int) -> float:
 
 def pearson(a: NDArray[np.generic], b: NDArray[np.generic]) -> float:
     """Return the Pearson correlation of two maps; not a number where one of them is the same everywhere."""
-    first, second = (values.astype(np.float64) - values.mean(dtype=np.float64) for values in (a, b))
-    spread = np.sqrt((first**2).sum() * (second**2).sum())
-    return float((first * second).sum() / spread) if spread > 0 else float("nan")
+    found = _correlation.pearson(a.astype(np.float64), b.astype(np.float64))
+    return math.nan if found is None else found
 
 
 def p_value(
     a: NDArray[np.generic], b: NDArray[np.generic], pixel_um: Edges, block_um: float, permutations: int, seed: int
 ) -> float:
-    """Return how often blocks of ``b`` in any order are as strongly correlated with ``a`` as those in their places.
+    """Return the two-sided p-value of their correlation, over orders of whole square blocks of ``b``.
 
-    p = (1 + orders with ``|r|`` of the true one or more) / (1 + permutations), two-sided. Only whole blocks are
-    exchanged; what is left of the map at its far edges is left out. Blocks wider than the features keep them whole.
+    Blocks wider than the features keep them whole; they are a 64th of the map at least.
 
     Returns:
         Not a number for fewer than four whole blocks, or where a map is the same everywhere in them.
     """
-    first, second = (_whole_blocks(values, pixel_um, block_um) for values in (a, b))
-    blocks = len(first)
-    if blocks < LEAST_BLOCKS or not first.any() or not second.any():
-        return float("nan")
-    product_of = _products(first, second)
-    rng = np.random.default_rng(seed)
-    true = abs(product_of(np.arange(blocks))) * (1 - ROUNDING)
-    alike = sum(abs(product_of(rng.permutation(blocks))) >= true for _ in range(permutations))
-    return float((1 + alike) / (1 + permutations))
-
-
-def _products(first: Floats, second: Floats) -> Callable[[Order], float]:
-    """Return what gives the sum of the products of blocks with those that an order puts beside them."""
-    if len(first) > MOST_BLOCKS:
-        return lambda order: float((first * second[order]).sum())
-    products, rows = first @ second.T, np.arange(len(first))  # an order is a walk through this table
-    return lambda order: float(products[rows, order].sum())
-
-
-def _whole_blocks(values: NDArray[np.generic], pixel_um: Edges, block_um: float) -> Floats:
-    """Return the pixels of each whole block, less the mean of all, shape (blocks, pixels)."""
-    rows, columns = _steps(values.shape, pixel_um, block_um)
-    high, wide = values.shape[0] // rows, values.shape[1] // columns
-    cut = values[: high * rows, : wide * columns].reshape(high, rows, wide, columns)
-    blocks = cut.transpose(0, 2, 1, 3).reshape(high * wide, rows * columns).astype(np.float64)
-    return np.asarray(blocks - blocks.mean())
+    edges = _correlation.fitting_edges(_steps(a.shape, pixel_um, block_um), a.shape)
+    first, second = (_correlation.cut_blocks(values.astype(np.float64), edges) for values in (a, b))
+    found = _correlation.permutation_p_value(first, second, permutations, seed)
+    return math.nan if found is None else found
 
 
 def _steps(shape: tuple[int, ...], pixel_um: Edges, block_um: float) -> tuple[int, int]:
