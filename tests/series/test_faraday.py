@@ -8,15 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tomocell.blocks import Limits
+from tomocell.electrochemistry.charge import charge_of_sheet
+from tomocell.electrochemistry.lithium import LITHIUM_CAPACITY_MAH_PER_G, faraday_volume_um3
 from tomocell.errors import BadInput
-from tomocell.series.faraday import (
-    LITHIUM_CAPACITY_MAH_PER_G,
-    NEEDS,
-    Settings,
-    charges_mah,
-    faraday_volume_um3,
-    follow,
-)
+from tomocell.series.faraday import NEEDS, Settings, follow
 from tomocell.series.timeline import Timeline
 from tomocell.settings.samples import Sample
 
@@ -39,6 +34,10 @@ def record(deposited_um3: float, dendrite_um3: float = 0.0) -> dict[str, dict[st
     sure = {"deposited_uncertainty_um3": 3e5, "dendrite_uncertainty_um3": 4e5}
     thickness = {"electrode_um": 100.0, "deposited_um": deposited_um3 / ROI_UM2, "electrode_uncertainty_um": 1.0}
     return {"class_volumes": volumes | sure, "effective_thickness": thickness}
+
+
+def charges_mah(rows: list[Sample], settings: Settings) -> list[float]:
+    return charge_of_sheet(rows, settings).net_mah.tolist()
 
 
 def over_time(rows: list[Sample], records: dict[str, dict[str, dict[str, Any]]]) -> pd.DataFrame:
