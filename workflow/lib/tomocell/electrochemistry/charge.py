@@ -165,4 +165,4 @@ def _usual_period_min(curve: Curve) -> float:
 
 
 def _since_first(values: Numbers) -> Numbers:
-    return values - values[0]
+    return np.asarray(values - values[0])

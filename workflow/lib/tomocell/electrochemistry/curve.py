@@ -103,7 +103,7 @@ class Curve:
 
     def _shared(self, amounts: Numbers, until_min: Numbers) -> Numbers:
         """Return the sum of what lies between samples until each time, shared by time within a pair of samples."""
-        return np.interp(until_min, self.time_min, np.concatenate([[0.0], np.cumsum(amounts)]))
+        return np.asarray(np.interp(until_min, self.time_min, np.concatenate([[0.0], np.cumsum(amounts)])))
 
 
 PERIOD_COLUMNS = ("start_min", "end_min", "current_min", "charge_mah", "mean_current_ma", "envelope_voltage_v")
@@ -119,9 +119,10 @@ def integral_until(time: Numbers, values: Numbers, until: Numbers) -> Numbers:
     total = np.concatenate([[0.0], np.cumsum(widths * (values[1:] + values[:-1]) / 2)])
     at = np.clip(until, time[0], time[-1])
     index = np.clip(np.searchsorted(time, at, side="right") - 1, 0, len(time) - 2)
-    slope = np.divide(np.diff(values), widths, out=np.zeros_like(widths), where=widths > 0)[index]
     inside = at - time[index]
-    return np.asarray(total[index] + values[index] * inside + slope * inside**2 / 2)
+    share = np.divide(inside, widths[index], out=np.zeros_like(inside), where=widths[index] > 0)
+    mean = values[index] + share * (values[index + 1] - values[index]) / 2
+    return np.asarray(total[index] + mean * inside)
 
 
 def _greatest(voltage: Numbers) -> float:
