@@ -72,7 +72,7 @@ def test_it_reads_what_it_names_and_leaves_record_table_and_maps(tmp_path: Path)
 @pytest.mark.usefixtures("_plug_in")
 def test_the_workflow_knows_what_it_reads() -> None:
     expected = ["cell/t0/roughness.json", "cell/t1/roughness.json", "cell/earlier.csv"]
-    assert results_read("cell", ["t0", "t1"], "any") == expected
+    assert results_read("cell", ["t0", "t1"], "any", Frozen()) == expected
     assert files_read("cell", "any", Frozen()) == ("curve_cell.csv",)
 
 

@@ -36,6 +36,9 @@ rule follow:
                 wildcards.series,
                 SHEET.timesteps(wildcards.series),
                 wildcards.follower,
+                settings_of_follower(
+                    wildcards.follower, STUDY.series[wildcards.follower]
+                ),
             )
         ],
         files=lambda wildcards: [

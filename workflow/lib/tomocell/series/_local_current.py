@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tomocell.series.faraday import LITHIUM_CAPACITY_MAH_PER_G, LITHIUM_DENSITY_G_PER_CM3
+from tomocell.electrochemistry.lithium import LITHIUM_CAPACITY_MAH_PER_G, LITHIUM_DENSITY_G_PER_CM3
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -50,7 +50,7 @@ class Timeline:
         tables: By (timestep, analysis), the table of an analysis of ``NEEDS`` that makes one.
         maps: By (timestep, name), the maps that those records list.
         volumes: By (timestep, kind), the stores of ``READS``.
-        followed: By name, the tables over time of ``AFTER``, one row per timestep.
+        followed: By name, the tables over time of ``AFTER`` and ``after``, one row per timestep.
         files: By name as ``files`` gives it, where the file lies.
     """
 

@@ -95,8 +95,17 @@ def faults_of_follower(
         for other in getattr(module, "AFTER", ())
         if other not in followers
     ]
+    if settings is None:
+        return faults
+    faults += [
+        Fault(
+            f"{where}.{name}", other, "another analysis of the study, whose table is read", f"ask for {other} as well"
+        )
+        for other in _tables_named(module, settings)
+        if other == name or (other not in followers and other not in measures)
+    ]
     check = getattr(module, "check", None)
-    if check is not None and settings is not None:
+    if check is not None:
         own = check(samples, {key: value for key, value in measures.items() if value is not None}, settings)
         faults.extend(replace(fault, where=f"{where}.{name}, {fault.where}") for fault in own)
     return faults
@@ -119,7 +128,7 @@ def faults_of_files(
     return [replace(fault, where=f"{where}.{name}, {fault.where}") for fault in own]
 
 
-def results_read(series: str, timesteps: Sequence[str], name: str) -> list[str]:
+def results_read(series: str, timesteps: Sequence[str], name: str, settings: Frozen) -> list[str]:
     """Return the files of the results, relative to their folder, that a series analysis reads.
 
     Raises:
@@ -129,7 +138,17 @@ def results_read(series: str, timesteps: Sequence[str], name: str) -> list[str]:
     of_steps = [f"{need}.json" for need in module.NEEDS]
     of_steps += [f"{kind}.manifest.json" for kind in getattr(module, "READS", ())]
     found = [f"{series}/{step}/{file}" for step in timesteps for file in of_steps]
-    return found + [f"{series}/{other}.csv" for other in getattr(module, "AFTER", ())]
+    return found + [f"{series}/{other}.csv" for other in tables_read(name, settings)]
+
+
+def tables_read(name: str, settings: Frozen) -> tuple[str, ...]:
+    """Return the analyses whose tables over time a series analysis reads, each once.
+
+    Raises:
+        BadInput: If there is no such analysis.
+    """
+    module = discovery.load("tomocell.series", name, "follow")
+    return tuple(dict.fromkeys([*getattr(module, "AFTER", ()), *_tables_named(module, settings)]))
 
 
 def files_read(series: str, name: str, settings: Frozen) -> tuple[str, ...]:
@@ -140,6 +159,11 @@ def files_read(series: str, name: str, settings: Frozen) -> tuple[str, ...]:
     """
     files = getattr(discovery.load("tomocell.series", name, "follow"), "files", None)
     return () if files is None else tuple(files(settings, series))
+
+
+def _tables_named(module: ModuleType, settings: Frozen) -> tuple[str, ...]:
+    after = getattr(module, "after", None)
+    return () if after is None else tuple(dict.fromkeys(after(settings)))
 
 
 def _load(package: str, name: str, attribute: str, where: str) -> ModuleType:

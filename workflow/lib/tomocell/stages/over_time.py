@@ -12,7 +12,7 @@ import pandas as pd
 from tomocell.refinement.absent import absent_everywhere
 from tomocell.series.timeline import Lazy, Timeline
 from tomocell.settings import discovery
-from tomocell.settings.plug_ins import files_read
+from tomocell.settings.plug_ins import files_read, tables_read
 from tomocell.stages.measure import MAPS, maps_listed, write_result
 from tomocell.volumes.manifest import STORE_SUFFIX, manifest_path, read_manifest
 from tomocell.volumes.maps import Map, read_map
@@ -101,7 +101,10 @@ def _timeline(
         tables=_tables(folders, module.NEEDS),
         maps=_maps(folders, module.NEEDS),
         volumes=_volumes(folders, getattr(module, "READS", ())),
-        followed={other: _read_table(results / series / f"{other}.csv") for other in getattr(module, "AFTER", ())},
+        followed={
+            other: _read_table(results / series / f"{other}.csv")
+            for other in tables_read(follower.name, follower.settings)
+        },
         files={name: sheet.parent / name for name in files_read(series, follower.name, follower.settings)},
     )
 
@@ -128,7 +131,7 @@ def _volumes(folders: Mapping[str, Path], kinds: Sequence[str]) -> Lazy[tuple[st
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, dtype={"timestep": str})
+    return pd.read_csv(path, dtype={"timestep": str, "since": str})  # both name timesteps, such as 001
 
 
 def is_in_place(results: Path, sample: Sample, *, registers: bool) -> bool:
