@@ -56,7 +56,7 @@ rule learn:
     output: "learned/models/tiny/model.json"
     resources: slurm_extra="--nodelist=n2"
     shell:
-        "PYTHONPATH=$PYTHONPATH:TESTS TINY_TRAINING_WAIT_AT=0,3 "
+        "PYTHONPATH=$PYTHONPATH:TESTS TINY_TRAINING_WAIT_AT=0,3,learn.waiting "
         "python -m tomocell.training.launch -- support.tiny_training learned 2>> learn.log"
 rule annotate:
     output: "annotate.txt"
@@ -78,7 +78,7 @@ def interrupted(slurm: SlurmCluster, tmp_path_factory: pytest.TempPathFactory) -
     tiny_training.prepare(folder / "learned", tiny_training.settings())
     shutil.copytree(folder / "learned", folder / "undisturbed")
     rules = COUNTING.replace("TESTS", str(Path(__file__).parents[1]))
-    limits = ("annotate:runtime=1", "learn:runtime=1", "measure:runtime=20")
+    limits = ("annotate:runtime=1", "learn:runtime=20", "measure:runtime=20")
     run = start_workflow(slurm, folder, rules, "--set-resources", *limits)
     yield run
     run.end()
@@ -123,6 +123,22 @@ def test_a_cancelled_job_goes_on_from_its_checkpoint(slurm: SlurmCluster, interr
     assert "'CANCELLED'" in interrupted.log()
 
 
+def test_a_training_stopped_within_an_epoch_ends_as_if_it_had_not_been(slurm: SlurmCluster, interrupted: Run) -> None:
+    """SLURM cancels a job as it ends one that is out of time: SIGTERM, KillWait, SIGKILL."""
+    interrupted.wait_for("learn.waiting", "waiting")
+    slurm.run("scancel", str(interrupted.slurm_job("learn")))
+    interrupted.wait_for("learned/models/tiny/model.json", "{")
+    assert "epoch 0, batch 4: SIGTERM; the same command goes on" in (interrupted.folder / "learn.log").read_text()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    tiny_training.run(interrupted.folder / "undisturbed", tiny_training.settings())
+    torch.set_num_threads(threads)
+    learned, undisturbed = (
+        interrupted.folder / name / "models/tiny/model.safetensors" for name in ("learned", "undisturbed")
+    )
+    assert learned.read_bytes() == undisturbed.read_bytes()
+
+
 def test_a_job_of_a_lost_node_is_run_again(slurm: SlurmCluster, workflow: Workflow) -> None:
     blocks = 10
     run = workflow(
@@ -155,16 +171,3 @@ def test_a_job_out_of_time_goes_on_from_its_checkpoint(interrupted: Run) -> None
     interrupted.finish()
     assert (interrupted.folder / "annotate.txt").read_text() == RESUMED
     assert "'TIMEOUT'" in interrupted.log()
-
-
-def test_a_training_out_of_time_within_an_epoch_ends_as_if_it_had_not_been(interrupted: Run) -> None:
-    interrupted.finish()
-    assert "epoch 0, batch 4: SIGTERM; the same command goes on" in (interrupted.folder / "learn.log").read_text()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    tiny_training.run(interrupted.folder / "undisturbed", tiny_training.settings())
-    torch.set_num_threads(threads)
-    learned, undisturbed = (
-        interrupted.folder / name / "models/tiny/model.safetensors" for name in ("learned", "undisturbed")
-    )
-    assert learned.read_bytes() == undisturbed.read_bytes()

@@ -30,7 +30,7 @@ SHAPE = (12, 24, 28)
 NETWORK = {"channels": [4, 8], "blocks_per_level": 1, "dropout": 0.0, "norm": "instance"}
 TIMESTEPS = ("t0", "t1", "t2")
 SIGNAL_AT = "TINY_TRAINING_SIGNAL_AT"  # epoch, batch, signal, rank
-WAIT_AT = "TINY_TRAINING_WAIT_AT"  # epoch, batch
+WAIT_AT = "TINY_TRAINING_WAIT_AT"  # epoch, batch, file to note it in
 
 
 def settings(**train: object) -> ModelSettings:
@@ -84,14 +84,15 @@ def run(results: Path, model: ModelSettings, limit: TimeLimit | None = None) -> 
     train(results, model, CLASSES, dict(model.network), limit)
 
 
-def wait_at(epoch: int, batch: int) -> None:
-    """Let a training that has no checkpoint wait in a batch for a signal."""
+def wait_at(epoch: int, batch: int, note: Path) -> None:
+    """Let a training that has no checkpoint wait in a batch for a signal, with a note that it does."""
     from tomocell.training.learner import Learner
 
     step = Learner.training_step
 
     def waiting(self: Learner, data: Any, index: int) -> Any:
         if (self.current_epoch, index, self._within) == (epoch, batch, (0, 0)):
+            note.write_text("waiting")
             signal.pause()
         return step(self, data, index)
 
@@ -124,7 +125,8 @@ def start(folders: list[Path], *, slow: bool) -> None:
     if told := os.environ.get(SIGNAL_AT):
         signal_at(*(int(part) for part in told.split(",")))
     if told := os.environ.get(WAIT_AT):
-        wait_at(*(int(part) for part in told.split(",")))
+        epoch, batch, note = told.split(",")
+        wait_at(int(epoch), int(batch), Path(note))
     if slow:
         RandomPatches.__getitem__ = lambda self, index: (time.sleep(0.03), draw(self, index))[1]
 
