@@ -95,6 +95,14 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], tuple[str, ...]]] = 
         lambda s: s["measure"].update(electrode_gap={"stripping": ["solid"], "plating": ["solid"]}),
         ("measure.electrode_gap", "solid in 'stripping' and 'plating'"),
     ),
+    "dendrites rooted on themselves": (
+        lambda s: s["measure"].update(dendrites={"of": "solid", "roots": ["solid"], "opposite": ["pore"]}),
+        ("measure.dendrites", "solid in 'of' and 'roots'", "each class in one of them"),
+    ),
+    "voids that touch themselves": (
+        lambda s: s["measure"].update(electrolyte_voids={"of": ["pore"], "electrolyte": "pore"}),
+        ("measure.electrolyte_voids", "pore in 'of' and 'electrolyte'"),
+    ),
     "dendrites without roots": (
         lambda s: s["measure"].update(dendrites={"of": "solid", "roots": [], "opposite": ["pore"]}),
         ("measure.dendrites, roots", "at least 1 item"),

@@ -15,7 +15,7 @@ rule refine:
     threads: 2
     resources:
         mem_mb=2000,
-        runtime=minutes(per_gigavoxel=2),
+        runtime=minutes(per_gigavoxel=5),
     params:
         classes=[member.model_dump() for member in STUDY.classes],
         settings=STUDY.refine.model_dump(mode="json"),

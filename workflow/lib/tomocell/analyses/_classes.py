@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from tomocell.errors import BadInput, Fault
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tomocell.settings.base import Frozen
     from tomocell.volumes.volume import Classes, Shape, Volume
 
 VALUES = 256
@@ -55,6 +57,21 @@ def require_classes(volume: Volume) -> Classes:
     if not volume.classes:
         raise BadInput(Fault(volume.name, "no classes", "named label values", "give --classes name=value,..."))
     return volume.classes
+
+
+def require_apart(settings: Frozen, *keys: str) -> None:
+    """Check that no class is named by two of the settings ``keys``; for validators.
+
+    Raises:
+        ValueError: If one is.
+    """
+    values = {key: getattr(settings, key) for key in keys}
+    named = {key: {value} if isinstance(value, str) else set(value) for key, value in values.items()}
+    for one, other in itertools.combinations(keys, 2):
+        both = sorted(named[one] & named[other])
+        if both:
+            msg = f"{', '.join(both)} in '{one}' and '{other}'; expected each class in one of them"
+            raise ValueError(msg)
 
 
 def count_undeclared(voxels: NDArray[np.uint8], classes: Classes) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from tomocell.analyses._classes import require_classes
+from tomocell.analyses._classes import require_apart, require_classes
 from tomocell.analyses._objects import PERCENT, interface_uncertainty_um3
 from tomocell.analyses.result import Result, Scalar
 from tomocell.settings.base import NAMES_CLASSES, Frozen
@@ -42,10 +42,7 @@ class Settings(Frozen):
 
     @model_validator(mode="after")
     def _no_class_twice(self) -> Self:
-        both = sorted(set(self.of) & set(self.anchors))
-        if both:
-            msg = f"{', '.join(both)} in 'of' and 'anchors'; expected each class in one of them"
-            raise ValueError(msg)
+        require_apart(self, "of", "anchors")
         return self
 
 

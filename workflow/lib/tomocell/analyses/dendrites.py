@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tomocell.analyses import _faces
-from tomocell.analyses._classes import INTERFACE_UNCERTAINTY_VOXELS, require_classes
+from tomocell.analyses._classes import INTERFACE_UNCERTAINTY_VOXELS, require_apart, require_classes
 from tomocell.analyses._objects import PERCENT, interface_uncertainty_um3
 from tomocell.analyses.result import Result, Scalar
 from tomocell.errors import BadInput, Fault
@@ -51,6 +51,11 @@ class Settings(Frozen):
     warn_distance_um: float = Field(
         10.0, ge=0, description="A dendrite closer to the other side is told as a short circuit."
     )
+
+    @model_validator(mode="after")
+    def _no_class_twice(self) -> Self:
+        require_apart(self, "of", "roots", "opposite")
+        return self
 
 
 def measure(volume: Volume, settings: Settings, limits: Limits) -> Result:

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from tomocell.analyses import _faces
-from tomocell.analyses._classes import require_classes, require_known
+from tomocell.analyses._classes import require_apart, require_classes, require_known
 from tomocell.analyses.result import Map, Result, Scalar
 from tomocell.errors import BadInput, Fault
 from tomocell.objects.columns import column_extents
@@ -45,11 +45,8 @@ class Settings(Frozen):
     )
 
     @model_validator(mode="after")
-    def _two_electrodes(self) -> Self:
-        both = sorted(set(self.stripping) & set(self.plating))
-        if both:
-            msg = f"{', '.join(both)} in 'stripping' and 'plating'; expected two electrodes of classes of their own"
-            raise ValueError(msg)
+    def _no_class_twice(self) -> Self:
+        require_apart(self, "stripping", "plating")
         return self
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tomocell.analyses import _objects
-from tomocell.analyses._classes import count_classes, require_classes
+from tomocell.analyses._classes import count_classes, require_apart, require_classes
 from tomocell.analyses.result import Result, Scalar
 from tomocell.settings.base import NAMES_CLASSES, Frozen
 
@@ -38,6 +38,11 @@ class Settings(Frozen):
     least_voxels: int = Field(1, ge=1, description="Objects with fewer voxels are left out; how many is reported.")
     exclude_edge: bool = Field(True, description="Leave voids that the volume's edge cuts out of size statistics.")
     seed: int = Field(0, ge=0, description="Seed of the bootstrap.")
+
+    @model_validator(mode="after")
+    def _no_class_twice(self) -> Self:
+        require_apart(self, "of", "electrolyte", "electrodes")
+        return self
 
 
 def measure(volume: Volume, settings: Settings, limits: Limits) -> Result:
