@@ -10,7 +10,7 @@ import pytest
 from reporting import fake
 from support.stores import CLASSES, make_store
 from tomocell.errors import BadInput
-from tomocell.reporting import assets
+from tomocell.reporting import assets, budgets
 from tomocell.reporting.page import build_report, build_sections
 from tomocell.reporting.sections.appendix import _manifests
 from tomocell.reporting.sources import Source
@@ -84,6 +84,12 @@ def test_the_page_needs_nothing_else(page: str) -> None:
     assert "url(" not in page
     assert "@import" not in page
     assert len(page.encode()) < MOST_BYTES
+
+
+def test_pictures_that_take_all_that_they_may_still_fit_the_page() -> None:
+    named = {name: value for name, value in vars(budgets).items() if name.endswith("_BYTES")}
+    together = sum(named.values()) + (budgets.SERIES_CHAPTERS - 1) * budgets.SERIES_MAP_BYTES
+    assert together * 4 / 3 < 0.96 * MOST_BYTES  # the rest of the page takes less than 0.8 MB
 
 
 def test_the_policy_allows_the_one_script_and_nothing_else(page: str) -> None:

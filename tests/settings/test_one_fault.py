@@ -54,6 +54,14 @@ FAULTS: dict[str, tuple[Callable[[dict[str, Any]], object], tuple[str, ...]]] = 
         lambda s: s.update(evaluate={"background": "void"}),
         ("void", "pore", "solid"),
     ),
+    "rendering of a timestep that is not there": (
+        lambda s: s.update(report={"renderings": ["t0", "t9"]}),
+        ("report.renderings", "t9", "timestep"),
+    ),
+    "class drawn as glass that is not there": (
+        lambda s: s.update(report={"see_through": ["window"]}),
+        ("report", "window", "pore, solid"),
+    ),
     "tolerance beyond the cap": (
         lambda s: s.update(evaluate={"surface_tolerance_um": 3.0, "surface_cap_um": 2.0}),
         ("evaluate", "surface_tolerance_um", "at most"),

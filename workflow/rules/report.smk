@@ -33,7 +33,7 @@ rule report:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=2000,
         runtime=15,
     params:
         study=PROJECT.path,

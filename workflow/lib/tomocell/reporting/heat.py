@@ -6,7 +6,7 @@ import io
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
@@ -158,13 +158,14 @@ def _palette(name: str) -> NDArray[np.uint8]:
 
 
 def _averaged(values: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    """Return the mean of what is known in each block of pixels, those that are left over at the ends included."""
     known = np.isfinite(values)
-    total, count = _block_sums(np.where(known, values, 0), factor), _block_sums(known.astype(np.float32), factor)
+    if known.all():
+        return _block_means(values, factor)
     with np.errstate(invalid="ignore"):
-        return (total / count).astype(np.float32)
+        return _block_means(np.where(known, values, np.float32(0)), factor) / _block_means(known, factor)
 
 
-def _block_sums(values: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
-    rows, columns = (np.arange(0, size, factor) for size in values.shape)
-    sums: NDArray[np.float32] = np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1)
-    return sums
+def _block_means(values: NDArray[Any], factor: int) -> NDArray[np.float32]:
+    # Pillow's box is faster than NumPy's reduceat, along rows above all.
+    return np.asarray(Image.fromarray(values.astype(np.float32)).reduce(factor))

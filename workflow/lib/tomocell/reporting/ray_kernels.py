@@ -41,11 +41,7 @@ def _compiled(function: F) -> F:
     return cast("F", numba.njit(nogil=True, cache=True)(function))
 
 
-def _inlined(function: F) -> F:
-    return cast("F", numba.njit(inline="always")(function))
-
-
-@_inlined
+@_compiled
 def _at(field: Floats, z: float, y: float, x: float) -> float:
     """Return ``field`` between its voxels; nought outside."""
     depth, height, width = field.shape
@@ -57,7 +53,7 @@ def _at(field: Floats, z: float, y: float, x: float) -> float:
     near += (field[k, j + 1, i] * (1 - a) + field[k, j + 1, i + 1] * a) * b
     far = (field[k + 1, j, i] * (1 - a) + field[k + 1, j, i + 1] * a) * (1 - b)
     far += (field[k + 1, j + 1, i] * (1 - a) + field[k + 1, j + 1, i + 1] * a) * b
-    return near * (1 - c) + far * c
+    return float(near * (1 - c) + far * c)
 
 
 @_compiled
@@ -145,7 +141,7 @@ def _meet_glass(scene: Scene, looks: Looks, camera: Doubles, scratch: Doubles, p
     alpha = _GLASS_FACE + _GLASS_RIM * (1 - face) ** 2
     for part in range(3):
         pixel[part] += through * alpha * color[part]
-    return through * (1 - alpha)
+    return float(through * (1 - alpha))
 
 
 @_compiled

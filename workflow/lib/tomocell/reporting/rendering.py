@@ -156,7 +156,7 @@ def _near(field: NDArray[np.float32], bit: int) -> NDArray[np.uint8]:
     from scipy.ndimage import maximum_filter, minimum_filter
 
     may = (maximum_filter(field, 3) >= 0.5) & ((minimum_filter(field, 5) < 0.5) | (bit == 1))  # noqa: PLR2004
-    return may.astype(np.uint8) * np.uint8(bit)
+    return np.where(may, bit, 0).astype(np.uint8)
 
 
 def _camera(view: View, shape: tuple[int, ...], size: VoxelSize) -> Vectors:

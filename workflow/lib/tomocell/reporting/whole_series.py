@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tomocell.reporting.budgets import SERIES_MAP_BYTES
 from tomocell.reporting.content import Details, Pane, Row, View, Viewer, number_table, pairs_table
 from tomocell.reporting.curves import INDEX_COLUMNS
 from tomocell.reporting.distributions import charts_of_tables
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from tomocell.reporting.content import Block, Table
     from tomocell.reporting.sources import Source
 
-MAP_BYTES = 400_000  # of one chapter
 SHORT_TABLE = 40  # rows; a longer table is shown as histograms
 OPEN_TABLE = 12  # rows that stand open
 CAPTION = "Value ± standard uncertainty, where one is known"
@@ -54,14 +54,14 @@ def maps(source: Source, name: str) -> list[Block]:
     if over_time:
         shown = {step for found in over_time.values() for step in found}
         indices = [index for index, step in enumerate(source.timesteps) if step in shown]
-        views = map_views(over_time, [source.timesteps[index] for index in indices], MAP_BYTES, {})
+        views = map_views(over_time, [source.timesteps[index] for index in indices], SERIES_MAP_BYTES, {})
         blocks.append(Viewer(f"{name}-over-time", tuple(step_names(source)[index] for index in indices), views))
     return blocks
 
 
 def side_by_side(paths: Mapping[str, Path]) -> tuple[Pane, ...]:
     """Return maps as panes, each in its own colour scale."""
-    views = map_views({name: {"": path} for name, path in paths.items()}, ("",), MAP_BYTES, {})
+    views = map_views({name: {"": path} for name, path in paths.items()}, ("",), SERIES_MAP_BYTES, {})
     return tuple(Pane(view.name, pane.frames, pane.is_pixelated, pane.bar) for view in views for pane in view.panes)
 
 

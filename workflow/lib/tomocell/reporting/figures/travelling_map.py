@@ -9,6 +9,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from tomocell.reporting import heat, pictures
+from tomocell.reporting.budgets import SERIES_MAP_BYTES
 from tomocell.reporting.content import Pane, View, Viewer
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ LOSS, GAIN = "plating_loss", "stripping_gain"
 VIEWS = {"_cross_section": "Cross-section", "": "Seen along the normal of the electrodes"}
 BLUE, RED = (33, 102, 172), (190, 20, 40)
 WHITE = 255
-BYTES = 500_000
 LABELS = ("Lost on the plating side", "Gained on the stripping side")
 NOTE = "From the half to the full cycle; purple where both happened in one line of sight."
 
@@ -50,7 +50,7 @@ def _pane(*paths: Path) -> Pane:
     loss, gain = (heat.read_small(path) for path in paths)
     span = heat.span_of((loss, gain))
     blended = heat.square(Image.fromarray(blend(loss, gain, span)), loss.pixel_size_um)
-    (coded,) = pictures.fit([blended], heat.encode, BYTES // len(VIEWS))
+    (coded,) = pictures.fit([blended], heat.encode, SERIES_MAP_BYTES // len(VIEWS))
     bars = [_bar(label, span, loss.unit, color) for label, color in zip(LABELS, (BLUE, RED), strict=True)]
     frame = pictures.frame(coded, heat.width_um(loss))
     return Pane("", (frame,), is_pixelated=frame.size[0] < heat.MOST_PIXELS // 2, bar=Markup("").join(bars))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tomocell.reporting.budgets import MAP_BYTES
 from tomocell.reporting.content import Section, Viewer
 from tomocell.reporting.mapviews import map_views
 from tomocell.reporting.steps import step_names
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from tomocell.reporting.sources import Source
 
 PLACE = 60
-MAP_BYTES = 3_000_000
 SAME_PICTURES = ("_density", "_thickness_um")  # of a class: the one is the other over the height of the volume
 LEAD = "Seen along the normal of the electrodes. Each map keeps one colour scale over all timesteps."
 

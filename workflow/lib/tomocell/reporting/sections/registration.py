@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tomocell.reporting import pictures
+from tomocell.reporting.budgets import REGISTRATION_BYTES
 from tomocell.reporting.content import (
     Chart,
     Details,
@@ -40,7 +41,6 @@ CHARTS = {
     "Beside the rigid motion": ("voxels", {"Largest": "largest_residual_voxels", "Drift": "drift_voxels"}),
 }
 PICTURES = {"registration": "Before and after", "registration_residuals": "Deformation"}
-PICTURE_BYTES = 3_000_000
 
 
 def build(source: Source) -> list[Section]:
@@ -105,7 +105,7 @@ def _pictures(source: Source) -> Viewer | None:
     there = {key: path for key, path in paths.items() if path.is_file()}
     if not there:
         return None
-    coded = pictures.fit(list(there.values()), pictures.recode, PICTURE_BYTES)
+    coded = pictures.fit(list(there.values()), pictures.recode, REGISTRATION_BYTES)
     frames = {key: pictures.frame(code) for key, code in zip(there, coded, strict=True)}
     views = tuple(
         View(label, (Pane("", tuple(frames.get((name, step)) for step in source.timesteps)),))

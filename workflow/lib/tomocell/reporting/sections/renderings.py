@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tomocell.reporting import pictures, rendering
+from tomocell.reporting.budgets import RENDERING_BYTES
 from tomocell.reporting.content import Key, Pane, Section, View, Viewer
 from tomocell.reporting.cycle_steps import cycle_steps
 from tomocell.reporting.steps import step_names
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from tomocell.volumes.volume import Classes
 
 PLACE = 25
-RENDERING_BYTES = 1_600_000
 SEE_THROUGH = "electrode"  # classes whose name ends so are drawn as glass, where the study names none
 LEAD = (
     "The same view of the whole volume at each timestep, the stripping side (z = 0) on top; parallel rays, so that the "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tomocell.refinement.absent import absent_everywhere
 from tomocell.reporting import pictures
+from tomocell.reporting.budgets import CLASS_BYTES, GREY_BYTES
 from tomocell.reporting.content import Frame, Key, Pane, Section, View, Viewer
 from tomocell.reporting.numbers import format_value
 from tomocell.reporting.steps import step_names
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     Stores = dict[str, StoreVolume]
 
 PLACE = 20
-GREY_BYTES = 7_000_000  # with the classes and the maps, and a third more in base64, the page stays below 20 MB
-CLASS_BYTES = 2_500_000
 VIEWS = {"Cross-section z, x": 1, "Cross-section z, y": 2, "In plane y, x": 0}
 AXES = "zyx"
 
