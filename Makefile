@@ -19,10 +19,10 @@ export STUDY PROFILE CORES
 # One driver at a time; the kernel frees this lock when a driver dies, so a killed run goes on with the same command.
 RUN := flock --nonblock --conflict-exit-code 75 .driver.lock sh -c
 
-.PHONY: help setup demo run dryrun data test lint format schema lock bench clean
+.PHONY: help setup demo lithium-25 run dryrun data test lint format schema lock bench clean
 
 help: ## Show the targets.
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(READY) ## Make the environment from the lock.
 
@@ -49,6 +49,16 @@ demo: data ## Run the demo: a lithium cell with known truth, and a real volume o
 	@echo
 	@echo "Reports, to open in a browser:"
 	@ls -1 $(CURDIR)/results/voids/report.html $(CURDIR)/results/lithium/report.html
+
+lithium-25: data/lithium-25/samples.tsv ## Run the whole cycle: the lithium cell in 25 timesteps.
+	@$(MAKE) --no-print-directory run STUDY=config/lithium-25.yaml
+	@echo
+	@echo "Report, to open in a browser:"
+	@ls -1 $(CURDIR)/results/lithium-25/report.html
+
+data/lithium-25/samples.tsv: $(READY)
+	test -e $@ || tomocell synthesize lithium_25 --out data/lithium-25
+	touch $@
 
 run: $(READY) ## Run a study: make run STUDY=config/mine.yaml
 	@$(RUN) 'snakemake --profile "$$PROFILE" --cores "$$CORES" --config study="$$STUDY" --unlock --quiet all \

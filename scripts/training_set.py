@@ -12,7 +12,7 @@ with logged(snakemake.log[0]):
         Path(snakemake.output.training_set).parents[2],
         [tuple(key) for key in snakemake.params.timesteps],
         snakemake.params.grey,
-        ModelSettings.model_validate(snakemake.params.model),
+        ModelSettings.that_trains(snakemake.params.model),
         snakemake.params.ignore_value,
         rest=snakemake.params.rest,
         limits=Limits(snakemake.resources.mem_mb, snakemake.threads),

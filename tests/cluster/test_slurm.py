@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
 
 from cluster.conftest import Run, start_workflow
+from support import tiny_training
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,7 +51,13 @@ output.write_text(f"resumed after {resumed}: {checkpoint.read_text()}")
 """
 COUNTING = """
 rule all:
-    input: "annotate.txt", "measure.txt"
+    input: "annotate.txt", "measure.txt", "learned/models/tiny/model.json"
+rule learn:
+    output: "learned/models/tiny/model.json"
+    resources: slurm_extra="--nodelist=n2"
+    shell:
+        "PYTHONPATH=$PYTHONPATH:TESTS TINY_TRAINING_WAIT_AT=0,3,learn.waiting "
+        "python -m tomocell.training.launch -- support.tiny_training learned 2>> learn.log"
 rule annotate:
     output: "annotate.txt"
     resources: slurm_extra="--nodelist=n2"
@@ -65,7 +75,11 @@ def interrupted(slurm: SlurmCluster, tmp_path_factory: pytest.TempPathFactory) -
     """Jobs on n2 that wait to be interrupted while the others are tested: SLURM counts time limits in minutes."""
     folder = tmp_path_factory.mktemp("interrupted")
     (folder / "counter.py").write_text(COUNTER)
-    run = start_workflow(slurm, folder, COUNTING, "--set-resources", "annotate:runtime=1", "measure:runtime=20")
+    tiny_training.prepare(folder / "learned", tiny_training.settings())
+    shutil.copytree(folder / "learned", folder / "undisturbed")
+    rules = COUNTING.replace("TESTS", str(Path(__file__).parents[1]))
+    limits = ("annotate:runtime=1", "learn:runtime=20", "measure:runtime=20")
+    run = start_workflow(slurm, folder, rules, "--set-resources", *limits)
     yield run
     run.end()
 
@@ -107,6 +121,22 @@ def test_a_cancelled_job_goes_on_from_its_checkpoint(slurm: SlurmCluster, interr
     slurm.run("scancel", str(interrupted.slurm_job("measure")))
     interrupted.wait_for("measure.txt", RESUMED)
     assert "'CANCELLED'" in interrupted.log()
+
+
+def test_a_training_stopped_within_an_epoch_ends_as_if_it_had_not_been(slurm: SlurmCluster, interrupted: Run) -> None:
+    """SLURM cancels a job as it ends one that is out of time: SIGTERM, KillWait, SIGKILL."""
+    interrupted.wait_for("learn.waiting", "waiting")
+    slurm.run("scancel", str(interrupted.slurm_job("learn")))
+    interrupted.wait_for("learned/models/tiny/model.json", "{")
+    assert "epoch 0, batch 4: SIGTERM; the same command goes on" in (interrupted.folder / "learn.log").read_text()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    tiny_training.run(interrupted.folder / "undisturbed", tiny_training.settings())
+    torch.set_num_threads(threads)
+    learned, undisturbed = (
+        interrupted.folder / name / "models/tiny/model.safetensors" for name in ("learned", "undisturbed")
+    )
+    assert learned.read_bytes() == undisturbed.read_bytes()
 
 
 def test_a_job_of_a_lost_node_is_run_again(slurm: SlurmCluster, workflow: Workflow) -> None:

@@ -23,6 +23,7 @@ BUDGET = Budget(
     planes_held=288,
     voxel_bytes=3,
     pixel_bytes=16,
+    carried=64,
     layers=1,
     tile_mb=300.0,
     memory_mb=4000.0,

@@ -40,7 +40,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def test_the_kind_is_found() -> None:
-    assert names_offering("tomocell.phantoms", "synthesize") == ["lithium"]
+    assert names_offering("tomocell.phantoms", "synthesize") == ["lithium", "lithium_25"]
     assert load("tomocell.phantoms", "lithium", "synthesize").synthesize is synthesize
 
 

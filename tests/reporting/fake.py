@@ -49,7 +49,7 @@ def make_project(folder: Path, steps: int = 5, **changes: Any) -> Project:
         "model": {"name": "unet", "classes": ["background", "dendrite", "pit", "film", "electrode"]},
         "measure": {"class_volumes": {}, "effective_thickness": {}, "occupancy": {}, "bubbles": {}, "porosity": {}},
         "series": {"faraday": {"active_area_cm2": 0.5, "current_min": 10, "plated": ["deposited", "dendrite"]}},
-        "report": {"title": "Operando lithium plating"},
+        "report": {"title": "Operando lithium plating", "renderings": []},
     }
     study = Study.model_validate(content | changes)
     return Project(folder / "lithium.yaml", study, SampleSheet(folder / "samples.tsv", make_samples(steps)))
@@ -218,7 +218,8 @@ def write_records(project: Project, results: Path) -> None:
         ]
         pd.concat(parts).to_parquet(results / SERIES / sample.timestep / "porosity.parquet")
     for name, entries in rows.items():
-        pd.DataFrame(entries).to_csv(results / SERIES / f"{name}.csv", index=False)
+        if entries:
+            pd.DataFrame(entries).to_csv(results / SERIES / f"{name}.csv", index=False)
 
 
 def with_errors(values: dict[str, float]) -> dict[str, float]:
@@ -278,7 +279,8 @@ def write_maps(project: Project, results: Path) -> None:
             write_map(results / SERIES / step / "maps" / f"{name}_thickness_um.tif", f"{name}_thickness_um", content)
         path = results / SERIES / step / "occupancy.json"
         record = json.loads(path.read_text()) if path.is_file() else {}
-        write_json(path, record | {"maps": ["deposited_thickness_um.png", "dendrite_thickness_um.png"]})
+        names = ("deposited_thickness_um", "dendrite_thickness_um")
+        write_json(path, record | {"maps": [f"{name}.{kind}" for name in names for kind in ("tif", "png")]})
 
 
 def write_truth(project: Project, results: Path) -> None:

@@ -42,8 +42,24 @@ def test_pure_numbers_keep_to_themselves() -> None:
 
 
 def test_a_complement_and_a_row_of_noughts_add_no_curve() -> None:
-    frame = table(film_percent=[10.0, 30.0], film_bare_percent=[90.0, 70.0], pit_percent=[0.0, 0.0])
+    frame = table(film_percent=[10.0, 30.0], film_rest_percent=[90.0, 70.0], pit_percent=[0.0, 0.0])
     assert names(frame) == [["film_percent"]]
+
+
+def test_shares_left_bare_get_a_chart_of_their_own() -> None:
+    frame = table(film_percent=[10.0, 30.0], film_bare_percent=[90.0, 70.0])
+    assert names(frame) == [["film_percent"], ["film_bare_percent"]]
+
+
+def test_correlations_share_a_chart_and_open_marks_tell_their_p_values() -> None:
+    frame = table(
+        pearson_pit_film=[0.8, 0.01], p_value_pit_film=[0.001, 0.6], pearson_pit_dendrite=[-0.01, -0.02],
+        p_value_pit_dendrite=[0.01, 0.02],
+    )  # fmt: skip
+    assert names(frame) == [["pearson_pit_film", "pearson_pit_dendrite"]]
+    (chart,) = charts_over_time("Colocalisation", frame, time_axis(fake.make_samples(2)), {})
+    assert str(chart.drawing).count('class="open"') == 1
+    assert "not significant" in chart.note
 
 
 def test_a_class_keeps_its_colour_and_the_longest_name_wins() -> None:

@@ -54,7 +54,7 @@ def section_ids(page: str) -> set[str]:
 
 
 def test_a_whole_folder_gives_every_section(page: str) -> None:
-    assert section_ids(page) == ALWAYS | {"truth"} | set().union(*SECTIONS.values())
+    assert section_ids(page) == ALWAYS | {"truth", "renderings"} | set().union(*SECTIONS.values())
 
 
 @pytest.mark.parametrize("part", SECTIONS)
@@ -170,7 +170,7 @@ def test_maps_that_no_record_of_the_study_lists_are_not_shown(tmp_path: Path) ->
     maps = Source(project, fake.SERIES, tmp_path).maps()
     assert sorted(maps) == ["dendrite_thickness_um", "deposited_thickness_um"]
     assert all(list(steps) == ["t00", "t01", "t02"] for steps in maps.values())
-    fake.write_json(tmp_path / fake.SERIES / "t01" / "occupancy.json", {"maps": ["deposited_thickness_um.png"]})
+    fake.write_json(tmp_path / fake.SERIES / "t01" / "occupancy.json", {"maps": ["deposited_thickness_um.tif"]})
     maps = Source(project, fake.SERIES, tmp_path).maps()
     assert list(maps["dendrite_thickness_um"]) == ["t00", "t02"]
     without = fake.make_project(tmp_path, 3, measure={"class_volumes": {}})
@@ -210,7 +210,7 @@ def test_a_timestep_without_a_picture_says_so(tmp_path: Path) -> None:
 
 def hostile_project(folder: Path) -> Project:
     """Return a study whose every free text is an attack, with results to match."""
-    report = {"title": HOSTILE, "truth": None}
+    report = {"title": HOSTILE, "truth": None, "renderings": []}
     project = fake.make_project(folder, 3, description=HOSTILE, report=report, measure={HOSTILE[:8]: {}, "thing": {}})
     samples = fake.make_samples(3, state=HOSTILE, series=fake.SERIES)
     return Project(folder / f"{HOSTILE.replace('/', '')}.yaml", project.study, SampleSheet(folder / "s.tsv", samples))
@@ -224,8 +224,8 @@ def write_hostile_results(project: Project, results: Path) -> None:
             folder / "thing.json", {f"{HOSTILE}_um": 1.0, "words": HOSTILE, "provenance": {"code_digest": HOSTILE}}
         )
         fake.write_json(folder / "registration.json", {"correlation_after": 0.9, HOSTILE: 3.0})
-        (folder / "maps" / "dendrite_thickness_um.png").rename(folder / "maps" / "<b onclick=x>.png")
-        listed = ["<b onclick=x>.png", "../../x.png", HOSTILE, 3]
+        (folder / "maps" / "dendrite_thickness_um.tif").rename(folder / "maps" / "<b onclick=x>.tif")
+        listed = ["<b onclick=x>.tif", "../../x.tif", HOSTILE, 3]
         fake.write_json(folder / f"{HOSTILE[:8]}.json", {"length_um": 1.0, "maps": listed})
     card: dict[str, Any] = {"name": HOSTILE, "classes": [HOSTILE], "metrics": {"classes": {HOSTILE: {"iou": 0.5}}}}
     fake.write_json(results / "models/unet/model.json", card | {"training": {"entries": [{HOSTILE: {HOSTILE: 1}}]}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -48,7 +49,7 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     def layout(*arguments: Any, **named: Any) -> stores.Layout:
         return stores.Layout(*arguments, **{"chunk": (4, 4, 4), "shard": (4, 4, 4), **named})
 
-    monkeypatch.setattr("tomocell.stages.infer.Layout", layout)
+    monkeypatch.setattr("tomocell.inference.run.Layout", layout)
 
 
 @pytest.mark.parametrize(("axis", "planes"), [("z", 1), ("y", 1), ("x", 1), ("z", 3), ("y", 11)])
@@ -57,7 +58,7 @@ def test_labels_do_not_depend_on_blocks_or_batches(
 ) -> None:
     save_tiny(tmp_path / "model", plane_axis=axis, planes=planes)
     infer(grey, tmp_path / "model", tmp_path / "one" / "labels.ome.zarr", SETTINGS, LIMITS)
-    monkeypatch.setattr("tomocell.stages.infer.plan_strips", lambda _budget, _batch, _most: Plan((4, 8), 3))
+    monkeypatch.setattr("tomocell.inference.run.plan_strips", lambda _budget, _batch, _most: Plan((4, 8), 3))
     infer(grey, tmp_path / "model", tmp_path / "other" / "labels.ome.zarr", SETTINGS, Limits(2048, 2))
     assert tree(tmp_path / "one") == tree(tmp_path / "other")
     single = SETTINGS.model_copy(update={"batch_size": 1})
@@ -94,16 +95,17 @@ from tomocell.blocks import Limits
 from tomocell.inference.forward import Forward
 from tomocell.inference.plan import Plan
 from tomocell.models.settings import InferSettings
-from tomocell.stages import infer as stage
+from tomocell.inference import run
+from tomocell.stages.infer import infer
 from tomocell.volumes.store import Layout, open_store
-stage.plan_strips = lambda budget, batch, most: Plan((4, 28), 3)
-stage.Layout = lambda *a: Layout(*a, chunk=(4, 4, 4), shard=(4, 4, 4))
+run.plan_strips = lambda budget, batch, most: Plan((4, 28), 3)
+run.Layout = lambda *a: Layout(*a, chunk=(4, 4, 4), shard=(4, 4, 4))
 call = Forward.__call__
 Forward.__call__ = lambda self, *given: (time.sleep(0.2), call(self, *given))[1]
 settings = InferSettings(tile_voxels=(8, 16), overlap=0.25, batch_size=3)
 folder = Path(sys.argv[1])
 grey, labels = open_store(folder / "volume.ome.zarr"), folder / "killed" / "labels.ome.zarr"
-stage.infer(grey, folder / "model", labels, settings, Limits())
+infer(grey, folder / "model", labels, settings, Limits())
 """
 
 
@@ -232,6 +234,32 @@ def test_more_outputs_stand_beside_the_labels(tmp_path: Path, grey: StoreVolume)
     np.testing.assert_allclose(told["entropy"], voxels["entropy"][solid].mean() / 255)
     np.testing.assert_allclose(told["spread"], voxels["spread"][solid].mean() / 510)
     assert told["spread"] > 0
+
+
+def test_outputs_no_longer_asked_for_are_removed_and_nothing_else(tmp_path: Path, grey: StoreVolume) -> None:
+    save_tiny(tmp_path / "model")
+    out = tmp_path / "out"
+    all_of_them = SETTINGS.model_copy(update={"probabilities": True, "entropy": True, "flips": True})
+    infer(grey, tmp_path / "model", out / "labels.ome.zarr", all_of_them, LIMITS)
+    infer(grey, tmp_path / "model", out / "other.ome.zarr", all_of_them, LIMITS)
+    (out / "probabilities" / "notes.txt").write_text("mine")
+    make_store(out / "probabilities" / "mine.ome.zarr", tiny_training.scan(0)[0])
+    shutil.copy(out / "probabilities" / "mine.manifest.json", out / "spread.manifest.json")  # somebody else's now
+    others = {name: content for name, content in tree(out).items() if name.startswith("other")}
+    (out / "labels.manifest.json").unlink()  # as Snakemake does before a job
+    infer(grey, tmp_path / "model", out / "labels.ome.zarr", SETTINGS, LIMITS)
+    left = {path.relative_to(out).as_posix() for path in out.glob("*")}
+    assert left == {
+        *("labels.ome.zarr", "labels.manifest.json", "probabilities", "spread.ome.zarr", "spread.manifest.json"),
+        *("other.ome.zarr", "other.manifest.json", "other"),
+    }
+    assert {path.name for path in (out / "probabilities").iterdir()} == {
+        *("notes.txt", "mine.ome.zarr", "mine.manifest.json"),
+    }
+    assert {name: content for name, content in tree(out).items() if name.startswith("other")} == others
+    assert {path.name for path in (out / "other").glob("*.zarr")} == {"entropy.ome.zarr", "spread.ome.zarr"}
+    infer(grey, tmp_path / "model", out / "other.ome.zarr", SETTINGS, LIMITS)
+    assert not list((out / "other").iterdir())
 
 
 def test_a_3d_network_refines_labels(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from support.stores import make_store
+from tomocell.blocks import Limits
 from tomocell.series.faraday import Settings
 from tomocell.settings.samples import Sample
-from tomocell.stages.over_time import collect, follow
+from tomocell.stages.over_time import Follower, collect, follow
 from tomocell.volumes.tables import write_json
 
 if TYPE_CHECKING:
@@ -75,13 +76,14 @@ def test_a_timestep_that_did_not_register_is_left_out_where_the_study_registers(
     for registers, steps in ((True, ["t0"]), (False, ["t0", "t1"])):
         collect(results, ROWS, "class_volumes", registers=registers)
         assert list(pd.read_csv(results / "cell" / "class_volumes.csv")["timestep"]) == steps
-        follow(results, ROWS, "faraday", settings, registers=registers)
+        follow(results, ROWS, Follower("faraday", settings), Limits(), sheet=results / "s.tsv", registers=registers)
         imaged = pd.read_csv(results / "cell" / "faraday.csv")["imaged_um3"]
         assert imaged.notna().sum() == len(steps)
 
 
 def test_a_series_analysis_follows_the_records(results: Path) -> None:
-    follow(results, ROWS, "faraday", Settings(active_area_cm2=0.5, current_min=10, plated=("film",)))
+    settings = Settings(active_area_cm2=0.5, current_min=10, plated=("film",))
+    follow(results, ROWS, Follower("faraday", settings), Limits(), sheet=results / "samples.tsv")
     table = pd.read_csv(results / "cell" / "faraday.csv")
     assert list(table["charge_mah"]) == pytest.approx([0, 0.125])
     assert table["faraday_um3"][1] == pytest.approx(6.0643e7 * 100 / 0.5e8, rel=1e-4)  # the imaged area is 100 um2

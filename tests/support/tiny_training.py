@@ -7,10 +7,11 @@ it and have several ranks.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,10 +22,15 @@ from tomocell.stages.annotate import annotate
 from tomocell.stages.training_set import assemble_training_set, write_training_set
 from tomocell.volumes.volume import Classes, VoxelClass
 
+if TYPE_CHECKING:
+    from tomocell.training.interruptions import TimeLimit
+
 CLASSES = Classes((VoxelClass("empty", 0, "#000000"), VoxelClass("solid", 3, "#ffffff")))
 SHAPE = (12, 24, 28)
 NETWORK = {"channels": [4, 8], "blocks_per_level": 1, "dropout": 0.0, "norm": "instance"}
 TIMESTEPS = ("t0", "t1", "t2")
+SIGNAL_AT = "TINY_TRAINING_SIGNAL_AT"  # epoch, batch, signal, rank
+WAIT_AT = "TINY_TRAINING_WAIT_AT"  # epoch, batch, file to note it in
 
 
 def settings(**train: object) -> ModelSettings:
@@ -71,11 +77,40 @@ def prepare(results: Path, model: ModelSettings) -> None:
     (results / "model_settings.json").write_text(model.model_dump_json())
 
 
-def run(results: Path, model: ModelSettings) -> None:
+def run(results: Path, model: ModelSettings, limit: TimeLimit | None = None) -> None:
     """Train, or go on training."""
     from tomocell.stages.train import train
 
-    train(results, model, CLASSES, dict(model.network))
+    train(results, model, CLASSES, dict(model.network), limit)
+
+
+def wait_at(epoch: int, batch: int, note: Path) -> None:
+    """Let a training that has no checkpoint wait in a batch for a signal, with a note that it does."""
+    from tomocell.training.learner import Learner
+
+    step = Learner.training_step
+
+    def waiting(self: Learner, data: Any, index: int) -> Any:
+        if (self.current_epoch, index, self._within) == (epoch, batch, (0, 0)):
+            note.write_text("waiting")
+            signal.pause()
+        return step(self, data, index)
+
+    Learner.training_step = waiting  # type: ignore[method-assign]
+
+
+def signal_at(epoch: int, batch: int, number: int, rank: int = 0) -> None:
+    """Let a rank send itself a signal in a batch."""
+    from tomocell.training.learner import Learner
+
+    step = Learner.training_step
+
+    def signalling(self: Learner, data: Any, index: int) -> Any:
+        if (self.current_epoch, index, self._rank) == (epoch, batch, rank):
+            os.kill(os.getpid(), number)
+        return step(self, data, index)
+
+    Learner.training_step = signalling  # type: ignore[method-assign]
 
 
 def start(folders: list[Path], *, slow: bool) -> None:
@@ -87,11 +122,16 @@ def start(folders: list[Path], *, slow: bool) -> None:
 
     torch.set_num_threads(1)
     draw, train_network = RandomPatches.__getitem__, stage.train_network
+    if told := os.environ.get(SIGNAL_AT):
+        signal_at(*(int(part) for part in told.split(",")))
+    if told := os.environ.get(WAIT_AT):
+        epoch, batch, note = told.split(",")
+        wait_at(int(epoch), int(batch), Path(note))
     if slow:
         RandomPatches.__getitem__ = lambda self, index: (time.sleep(0.03), draw(self, index))[1]
 
-    def noting(network: torch.nn.Module, results: Path, *rest: Any) -> Any:
-        outcome = train_network(network, results, *rest)
+    def noting(network: torch.nn.Module, results: Path, *rest: Any, **more: Any) -> Any:
+        outcome = train_network(network, results, *rest, **more)
         content = b"".join(tensor.numpy().tobytes() for tensor in network.state_dict().values())
         (results / f"weights.{os.environ.get('RANK', '0')}").write_bytes(content)
         return outcome

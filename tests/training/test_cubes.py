@@ -21,7 +21,8 @@ from tomocell.training.cubes import CubeReader, RandomCubes, WholeCubes
 from tomocell.training.loss import Loss, confusion
 from tomocell.training.samples import Source
 from tomocell.training.shards import EveryRankItsShare
-from tomocell.volumes.store import open_store
+from tomocell.volumes import planes as planes_module
+from tomocell.volumes.store import StoreVolume, open_store
 from tomocell.volumes.volume import ArrayVolume
 
 if TYPE_CHECKING:
@@ -180,6 +181,38 @@ def test_the_planes_kept_stay_within_the_bound(results: Path) -> None:
     for plane in entry.planes:
         grey, target = reader.read(entry, plane)
         assert grey.nbytes + target.nbytes <= reader.cached_bytes() <= 5000
+
+
+@pytest.mark.parametrize("planes", [1, 3])
+def test_planes_of_the_same_chunks_are_read_together_where_all_fit(
+    results: Path, planes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tomocell.training.patches import PlaneReader
+
+    found = assembled(results, tiny_training.settings())
+    entry = found.entries[0]
+    alone, together = (PlaneReader(results, found, tiny_training.CLASSES, planes) for _ in range(2))
+    alone._most_bytes = 5000
+    reads = []
+    read = StoreVolume.read
+    monkeypatch.setattr(StoreVolume, "read", lambda self, region: (reads.append(self.name), read(self, region))[1])
+    one_by_one = [alone.read(entry, plane) for plane in entry.planes]
+    assert len(reads) == 2 * len(entry.planes)  # grey values and labels
+    reads.clear()
+    at_once = [together.read(entry, plane) for plane in reversed(entry.planes)][::-1]
+    assert len(reads) == 2
+    for one, other in zip(one_by_one, at_once, strict=True):
+        for expected, pixels in zip(one, other, strict=True):
+            np.testing.assert_array_equal(pixels, expected)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_strips_put_together_are_the_planes(axis: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planes_module, "STRIP_BYTES", 1)
+    voxels = np.random.default_rng(0).integers(0, 9, (11, 12, 13))
+    volume = ArrayVolume(voxels, None)
+    found = planes_module.read_planes(volume, axis, [2, 3, 9], (4, 5, 6))
+    np.testing.assert_array_equal(found, np.moveaxis(voxels, axis, 0)[[2, 3, 9]])
 
 
 def test_two_ranks_take_the_cubes_of_one_and_a_network_of_volumes_can_learn_from_them(results: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,14 @@ measure:
   porosity: {pore: pore}
   class_volumes: {}
 """
+# A model trained elsewhere: it takes for solid what is brighter than the mean.
+MODEL = "model: {name: mine, trained: true, classes: [pore, solid], plane_axis: z, patch_voxels: [16, 16]}"
+CARD = {
+    "format": "torchscript",
+    "classes": {"pore": 0, "solid": 1},
+    "normalisation": {"mean": 100.0, "sd": 20.0},
+    "patch_voxels": [16, 16],
+}
 
 
 class House:
@@ -107,3 +116,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> House:
 def house(finished: House, tmp_path: Path) -> House:
     shutil.copytree(finished.root, tmp_path / "house", copy_function=shutil.copy2)
     return House(tmp_path / "house")
+
+
+def write_threshold_network(path: Path) -> None:
+    import torch
+
+    class Bright(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.cat([-x, x], 1)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.script(Bright()).save(str(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -74,6 +75,17 @@ def test_a_layer_from_strokes_and_the_rest_by_threshold(labelled: tuple[House, n
     assert (notes["method"], notes["measured_porosity"]) == ("calibrated", 0.6)
     assert notes["apart_share"] == pytest.approx(1 / 3, abs=0.02)
     assert (store.read(whole(SHAPE)) == truth).mean() > 0.98
+
+
+def test_a_network_of_cubes_gets_its_training_set(labelled: tuple[House, np.ndarray]) -> None:
+    house, _ = labelled
+    model = "{name: net, architecture: unet_3d, classes: [pore, solid, layer], network: {channels: [4, 8]}, "
+    edges = "patch_voxels: [8, 8, 8], infer: {tile_voxels: [8, 8, 8]}}"
+    (house.root / "small.yaml").write_text(f"{HEAD}\nmodel: {model}{edges}\n")
+    target = "results/models/net/training_set.json"
+    house.run("--", target)
+    (entry,) = json.loads((house.root / target).read_text())["entries"]
+    assert set(entry["centres"]) == {"pore", "solid", "layer"}
 
 
 def test_a_round_closes_when_a_corrected_plane_comes_back(labelled: tuple[House, np.ndarray]) -> None:

@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import time
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,9 +14,20 @@ import pytest
 import tifffile
 from scipy.ndimage import gaussian_filter
 
+from support.srun import write_srun
+from support.stores import tree
 from tomocell.volumes.store import open_store
 from tomocell.volumes.volume import whole
-from workflow.conftest_workflow import REPOSITORY, STUDY, House, build_house, write_ball
+from workflow.conftest_workflow import (
+    CARD,
+    MODEL,
+    REPOSITORY,
+    STUDY,
+    House,
+    build_house,
+    write_ball,
+    write_threshold_network,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,23 +162,14 @@ def test_a_new_analysis_is_one_new_file(house: House) -> None:
     assert "column height" in (house.root / "results/ball/report.html").read_text().lower()
 
 
-MODEL = "model: {name: mine, trained: true, classes: [pore, solid], plane_axis: z, patch_voxels: [16, 16]}"
-
-
 def test_a_model_trained_elsewhere_labels_a_study(house: House) -> None:
-    card = {
-        "format": "torchscript",
-        "classes": {"pore": 0, "solid": 1},
-        "normalisation": {"mean": 100.0, "sd": 20.0},
-        "patch_voxels": [16, 16],
-    }
     house.edit("small.yaml", "threshold: {dark: pore, bright: solid}", MODEL)
     done = house.run(check=False)
     assert done.returncode
     assert "results/models/mine/model.json" in done.stdout + done.stderr
     folder = house.root / "results/models/mine"
     folder.mkdir(parents=True)
-    (folder / "model.json").write_text(json.dumps(card))
+    (folder / "model.json").write_text(json.dumps(CARD))
     write_threshold_network(folder / "model.pt")
     assert house.planned() == {"infer": 2, "refine": 2, "measure": 4, "collect": 2, "report": 1}
     before = json.loads((house.root / "results/ball/t00/porosity.json").read_text())["porosity"]
@@ -176,20 +177,44 @@ def test_a_model_trained_elsewhere_labels_a_study(house: House) -> None:
     after = json.loads((house.root / "results/ball/t00/porosity.json").read_text())["porosity"]
     assert after == pytest.approx(before, abs=0.01)
     assert "torchscript" in (house.root / "results/ball/report.html").read_text()
-    (folder / "model.json").write_text(json.dumps(card | {"classes": {"pore": 0, "fibre": 1}}))
+    (folder / "model.json").write_text(json.dumps(CARD | {"classes": {"pore": 0, "fibre": 1}}))
     assert "fibre" in house.run(check=False).stderr
 
 
-def write_threshold_network(path: Path) -> None:
-    import torch
-
-    class Bright(torch.nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return torch.cat([-x, x], 1)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.jit.script(Bright()).save(str(path))
+def test_nodes_of_a_job_change_no_byte_and_no_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = build_house(tmp_path / "house")
+    # Three shards deep along the walk: slabs for three nodes.
+    tifffile.imwrite(house.root / "deep.tif", np.random.default_rng(0).integers(0, 255, (300, 16, 20), np.uint8))
+    (house.root / "small.tsv").write_text("series\ttimestep\tpath\nball\tt00\tdeep.tif\n")
+    (house.root / "small.yaml").write_text(STUDY.replace("threshold: {dark: pore, bright: solid}", MODEL))
+    folder = house.root / "results/models/mine"
+    folder.mkdir(parents=True)
+    classes = {"classes": {"pore": 0, "solid": 1}, "patch_voxels": [16, 16]}
+    (folder / "model.json").write_text(
+        json.dumps({"format": "torchscript", "normalisation": {"mean": 128.0, "sd": 70.0}} | classes)
+    )
+    write_threshold_network(folder / "model.pt")
+    started = write_srun(tmp_path / "bin")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    target = "results/ball/t00/labels.manifest.json"
+    made = []
+    for nodes in (1, 2, 3):
+        house.run("--forcerun", "infer", "--set-resources", f"infer:nodes={nodes}", "--", target)
+        labels = house.root / "results/ball/t00"
+        made.append({name: content for name, content in tree(labels).items() if name.startswith("labels")})
+    assert started.read_text() == "2 tasks\n3 tasks\n"
+    assert made[0] == made[1] == made[2]
+    assert (open_store(labels / "labels.ome.zarr").read(whole((300, 16, 20))) == 1).any()
+    several = ["infer:nodes=3", "infer:tasks=3", "infer:tasks_per_gpu=0", "infer:mpi=srun", "infer:gres=gpu:4"]
+    profile = ("--profile", str(REPOSITORY / "profiles/slurm"), "--set-resources", *several)
+    monkeypatch.setenv("TOMOCELL_ACCOUNT", "")
+    assert house.planned(*profile, "--", target) == {}  # another profile makes nothing anew
+    (house.root / target).unlink()
+    told = house.run("--dry-run", *profile, "--", target).stdout
+    assert re.findall(r"^rule (\w+):", told, re.MULTILINE) == ["infer"]
+    resources = re.search(r"resources: (.*)", told)
+    assert resources is not None
+    assert {"nodes=3", "tasks=3", "cpus_per_task=8", "mpi=srun", "gres=gpu:4"} <= set(resources[1].split(", "))
 
 
 def test_weights_that_start_a_network_are_an_input_of_its_training(house: House) -> None:

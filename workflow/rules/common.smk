@@ -29,6 +29,11 @@ from tomocell.reporting import assets
 from tomocell.settings import discovery
 from tomocell.settings.digest import script_digest
 from tomocell.settings.load import load_project
+from tomocell.settings.plug_ins import (
+    files_read,
+    results_read,
+    settings_of_follower,
+)
 from tomocell.settings.preflight import check_scans, pretrained_of
 from tomocell.settings.variables import check_variables
 from tomocell.training.modules import weights_digest
@@ -48,6 +53,12 @@ PROJECT = or_stop(load_project, Path(config.get("study", DEFAULT_STUDY)))
 STUDY, SHEET, RESULTS = PROJECT.study, PROJECT.sheet, PROJECT.study.results
 STEP = f"{RESULTS}/{{series}}/{{timestep}}"
 PRETRAINED = pretrained_of(STUDY)
+# What a model tells of its classes beside their labels, if it is asked to.
+PROBABILITIES = (
+    [f"{STEP}/probabilities/{name}.manifest.json" for name in STUDY.label_classes.names]
+    if STUDY.model and STUDY.model.infer.probabilities
+    else []
+)
 ENVIRONMENT = "../../envs/tomocell.yaml"
 
 
@@ -88,6 +99,18 @@ def minutes(per_gigavoxel, least=5):
     def runtime(wildcards, attempt):
         return attempt * round(
             least + per_gigavoxel * PROJECT.gigavoxels(sample(wildcards))
+        )
+
+    return runtime
+
+
+def minutes_of_series(per_gigavoxel, least=5):
+    """Return the run time of a job that reads all scans of a series, as long again for each attempt."""
+
+    def runtime(wildcards, attempt):
+        scans = SHEET.of(wildcards.series)
+        return attempt * round(
+            least + per_gigavoxel * sum(map(PROJECT.gigavoxels, scans))
         )
 
     return runtime

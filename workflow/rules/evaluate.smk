@@ -1,10 +1,11 @@
-# Labels held against the truth, where the sheet names one.
+# Labels held against the truth, where the sheet names one; and how sure of them the model was, where it tells.
 
 
 rule evaluate:
     input:
         labels=f"{STEP}/{STUDY.evaluate.of}.manifest.json",
         truth=lambda wildcards: SHEET.locate(sample(wildcards).truth or "no-truth"),
+        probabilities=PROBABILITIES if STUDY.evaluate.of == "labels" else [],
     output:
         record=f"{STEP}/evaluation.json",
     log:

@@ -1,4 +1,4 @@
-# The model labels every timestep.
+# The model labels every timestep; the nodes of a job (`nodes` of the profile) share the volume out in slabs.
 from tomocell.models.saved import WEIGHTS, check_own_model
 
 MODEL = f"{RESULTS}/models/{STUDY.model.name}"
@@ -18,6 +18,7 @@ rule infer:
         weights=f"{MODEL}/{OWN.weights_file if OWN else WEIGHTS}",
     output:
         manifest=f"{STEP}/labels.manifest.json",
+        probabilities=PROBABILITIES,
     log:
         f"{RESULTS}/logs/infer/{{series}}.{{timestep}}.log",
     benchmark:
@@ -28,6 +29,9 @@ rule infer:
     resources:
         mem_mb=4000,
         runtime=minutes(per_gigavoxel=30),
+        nodes=1,
+        gres="",
+        cpus_per_task=lambda wildcards, threads: threads,
     params:
         settings=STUDY.model.infer.model_dump(mode="json"),
         digest=digest_of(

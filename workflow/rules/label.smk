@@ -28,9 +28,7 @@ rule training_set:
     params:
         timesteps=LABELLED,
         grey=STUDY.grey,
-        model=lambda wildcards: LEARNERS[wildcards.model].model.model_dump(
-            mode="json", exclude={"infer"}
-        ),
+        model=lambda wildcards: LEARNERS[wildcards.model].model.what_trains,
         rest=lambda wildcards: LEARNERS[wildcards.model].rest,
         ignore_value=STUDY.annotate.ignore_value,
         digest=digest_of("training_set"),

@@ -33,12 +33,16 @@ rule report:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=3000,
         runtime=15,
     params:
         study=PROJECT.path,
         settings=STUDY.report.model_dump(mode="json"),
-        digest=digest_of("report", *plug_ins("tomocell.reporting.sections", "build")),
+        digest=digest_of(
+            "report",
+            *plug_ins("tomocell.reporting.sections", "build"),
+            *plug_ins("tomocell.reporting.figures", "draw"),
+        ),
         templates=assets.digest(),
     script:
         "../../scripts/report.py"

@@ -31,6 +31,9 @@ rule predict_round:
     resources:
         mem_mb=4000,
         runtime=minutes(per_gigavoxel=30),
+        nodes=1,
+        gres="",
+        cpus_per_task=lambda wildcards, threads: threads,
     params:
         settings=STUDY.model.infer.model_dump(mode="json"),
         digest=digest_of("infer", f"tomocell.models.{STUDY.model.architecture}"),

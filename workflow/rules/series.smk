@@ -30,14 +30,29 @@ rule collect:
 
 rule follow:
     input:
-        lambda wildcards: [
-            f"{RESULTS}/{wildcards.series}/{timestep}/{need}.json"
-            for timestep in SHEET.timesteps(wildcards.series)
-            for need in or_stop(
-                discovery.load, "tomocell.series", wildcards.follower, "follow"
-            ).NEEDS
+        results=lambda wildcards: [
+            f"{RESULTS}/{file}"
+            for file in results_read(
+                wildcards.series,
+                SHEET.timesteps(wildcards.series),
+                wildcards.follower,
+                settings_of_follower(
+                    wildcards.follower, STUDY.series[wildcards.follower]
+                ),
+            )
+        ],
+        files=lambda wildcards: [
+            SHEET.locate(file)
+            for file in files_read(
+                wildcards.series,
+                wildcards.follower,
+                settings_of_follower(
+                    wildcards.follower, STUDY.series[wildcards.follower]
+                ),
+            )
         ],
     output:
+        record=f"{RESULTS}/{{series}}/{{follower}}.json",
         table=f"{RESULTS}/{{series}}/{{follower}}.csv",
     log:
         f"{RESULTS}/logs/follow/{{series}}.{{follower}}.log",
@@ -47,15 +62,16 @@ rule follow:
         follower="|".join(STUDY.series) or "none",
     conda:
         ENVIRONMENT
-    threads: 1
+    threads: 2
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=2000,
+        runtime=minutes_of_series(per_gigavoxel=4),
     params:
         registers=STUDY.registration is not None,
         samples=lambda wildcards: [
             row.model_dump(mode="json") for row in SHEET.of(wildcards.series)
         ],
+        sheet=SHEET.path,
         settings=lambda wildcards: STUDY.series[wildcards.follower],
         digest=lambda wildcards: digest_of(
             "follow", f"tomocell.series.{wildcards.follower}"

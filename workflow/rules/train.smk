@@ -1,4 +1,5 @@
-# One training, on as many ranks as the profile gives; its checkpoints outlive a kill, so that a retry goes on.
+# One training, on as many ranks as the profile gives; its checkpoints outlive a kill, so that a retry goes on. Where
+# the profile gives a margin, it ends by itself so many minutes before its run time is over.
 
 
 rule train:
@@ -21,6 +22,7 @@ rule train:
     resources:
         mem_mb=8000,
         runtime=120,
+        margin_min=0,
         nodes=1,
         devices=1,
         gres="",
@@ -32,4 +34,5 @@ rule train:
     shell:
         "python -m tomocell.training.launch --nodes {resources.nodes} --devices {resources.devices} "
         "--cpus {resources.cpus_per_task} --gres '{resources.gres}' "
-        "-- tomocell train {params.study:q} --name {wildcards.model} > {log:q} 2>&1"
+        "-- tomocell train {params.study:q} --name {wildcards.model} "
+        "--limit-min {resources.runtime} --margin-min {resources.margin_min} > {log:q} 2>&1"

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tomocell.volumes.maps import Map
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
+
+__all__ = ["Map", "Result", "Scalar"]
 
 Scalar = float | int | str | bool | list[float] | None  # a list: plane by plane, for one volume alone
-
-
-@dataclass(frozen=True)
-class Map:
-    """A picture with numbers.
-
-    Attributes:
-        values: Shape (rows, columns).
-        pixel_size_um: Edge of a pixel along (rows, columns), micrometres.
-        unit: Unit of the values; empty for a share.
-    """
-
-    values: NDArray[Any]
-    pixel_size_um: tuple[float, float]
-    unit: str
 
 
 @dataclass(frozen=True)

@@ -55,8 +55,8 @@ def _probabilities(folder: Path | None) -> dict[str, Volume]:
         BadInput: If there are none.
     """
     from tomocell.errors import BadInput, Fault
+    from tomocell.stages.evaluate import open_probabilities
     from tomocell.volumes.manifest import STORE_SUFFIX
-    from tomocell.volumes.store import open_store
 
     if folder is None:
         return {}
@@ -64,4 +64,4 @@ def _probabilities(folder: Path | None) -> dict[str, Volume]:
     if not stores:
         expected = f"stores <class>{STORE_SUFFIX}"
         raise BadInput(Fault("--probabilities", str(folder), expected, "name the folder that holds them"))
-    return {path.name.removesuffix(STORE_SUFFIX): open_store(path) for path in stores}
+    return open_probabilities(stores)

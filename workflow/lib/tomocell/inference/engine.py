@@ -1,14 +1,14 @@
 """One engine for planes, several planes and cubes: tiles in, finished shards out, in memory that does not grow.
 
 Tiles are worked off along one axis. Behind the first plane of the next layer of tiles nothing changes any more: there
-logits become labels, labels fill a shelf of shards, and a full shelf is handed on. A volume longer along that axis
+logits become labels, labels fill shelves of shards, and a full shelf is handed on. A volume longer along that axis
 takes longer, and no more memory.
 """
 
 from __future__ import annotations
 
 import itertools
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,9 @@ import numpy as np
 
 from tomocell.inference.ahead import ahead
 from tomocell.inference.bricks import Bricks
+from tomocell.inference.outputs import describe
 from tomocell.inference.rolling import Rolling
+from tomocell.inference.shelves import Shelves
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from tomocell.inference.forward import Forward
     from tomocell.inference.outputs import Outputs
+    from tomocell.inference.rolling import Final
     from tomocell.inference.sight import Sight
     from tomocell.inference.turned import Turned
     from tomocell.volumes.volume import Region, Shape
@@ -58,33 +61,42 @@ class Engine:
         ``emit(region, layers)`` is called from another thread, once at a time, in order, while the next shelf is
         filled: ``layers`` is uint8, (layers, planes, Y, X) as ``outputs.layers`` names them.
         """
-        rolling = Rolling(self.sight.grid, core, self.weights, self.outputs)
         with ThreadPoolExecutor(1) as writer:
-            shelves = _Shelves(core, self.shelf, len(self.outputs.layers), emit, writer)
-            for stop in self._finals(core, rolling):
-                shelves.fill(stop, rolling)
+            shelves = Shelves(core, self.shelf, len(self.outputs.layers), emit, writer)
+
+            def take(final: Final) -> None:
+                describe(self.outputs, final, shelves.at(final.plane)[:, final.rows])
+
+            for stop in self._walk(core, Rolling(self.sight.grid, core, self.weights, self.outputs, take)):
+                shelves.hand_on(stop)
                 yield stop - core[0].start
             shelves.close()
 
     def averaged(self, core: Region) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield each plane of ``core`` and its averaged logits, float32, (channels, Y, X)."""
-        rolling = Rolling(self.sight.grid, core, self.weights, replace(self.outputs, entropy=True))
-        done = core[0].start
-        for stop in self._finals(core, rolling):
-            for plane in range(done, stop):
-                yield plane, rolling.means(plane)
-                rolling.clear(plane)
-            done = stop
+        outputs = replace(self.outputs, entropy=True)  # sums of weights are needed
+        rows, columns = (part.stop - part.start for part in core[1:])
+        planes: dict[int, NDArray[np.float32]] = {}
 
-    def _finals(self, core: Region, rolling: Rolling) -> Iterator[int]:
-        """Add all tiles to ``rolling``; yield, before the ring is needed again, up to which plane it is final."""
-        done = core[0].start
-        for corner, logits in self._logits(core):
-            if corner[0] > done:
-                done = min(corner[0], core[0].stop)
-                yield done
-            rolling.add(corner, logits)
-        yield core[0].stop
+        def take(final: Final) -> None:
+            plane = planes.setdefault(final.plane, np.empty((outputs.channels, rows, columns), np.float32))
+            plane[:, final.rows] = np.moveaxis(final.means(), 1, 0)
+
+        for _ in self._walk(core, Rolling(self.sight.grid, core, self.weights, outputs, take)):
+            yield from sorted(planes.items())
+            planes.clear()
+
+    def _walk(self, core: Region, rolling: Rolling) -> Iterator[int]:
+        """Add all tiles to ``rolling``; yield after each layer up to which plane all is final."""
+        for plane, layer in itertools.groupby(self._logits(core), lambda tile: tile[0][0]):
+            rolling.begin_layer(plane)
+            for first, row in itertools.groupby(layer, lambda tile: tile[0][1]):
+                rolling.begin_row(first)
+                for corner, logits in row:
+                    rolling.add(corner, logits)
+                rolling.end_row()
+            rolling.end_layer()
+            yield rolling.done
 
     def _logits(self, core: Region) -> Iterator[tuple[Shape, NDArray[np.float32]]]:
         """Yield tiles and what the network says of them, (channels, Z, Y, X), in the order of the walk."""
@@ -113,42 +125,3 @@ class Engine:
                 tile[...] = self.sight.see(bricks, corner)
             yield some, tiles
             first += len(some)
-
-
-class _Shelves:
-    """Planes that are final, gathered until a shelf of shards is full."""
-
-    def __init__(
-        self,
-        core: Region,
-        depth: int,
-        layers: int,
-        emit: Callable[[Region, NDArray[np.uint8]], None],
-        writer: ThreadPoolExecutor,
-    ) -> None:
-        self.done = core[0].start
-        self._core, self._depth, self._layers, self._emit, self._writer = core, depth, layers, emit, writer
-        self._written: Future[None] | None = None
-        self._open()
-
-    def fill(self, stop: int, rolling: Rolling) -> None:
-        """Take the planes up to ``stop`` from ``rolling``."""
-        for plane in range(self.done, stop):
-            rolling.finish(plane, self._voxels[:, plane - self._planes.start])
-            self.done = plane + 1
-            if self.done == self._planes.stop:
-                self.close()
-                region = (self._planes, *self._core[1:])
-                self._written = self._writer.submit(self._emit, region, self._voxels)
-                self._open()
-
-    def close(self) -> None:
-        """Wait until what was handed on is written."""
-        if self._written is not None:
-            self._written.result()
-            self._written = None
-
-    def _open(self) -> None:
-        self._planes = slice(self.done, min((self.done // self._depth + 1) * self._depth, self._core[0].stop))
-        sizes = [part.stop - part.start for part in (self._planes, *self._core[1:])]
-        self._voxels = np.empty((self._layers, *sizes), np.uint8)

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tomocell.errors import BadInput, Fault
+from tomocell.inference.kernels import STEPS, choose, shares
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tomocell.inference.rolling import Final
     from tomocell.models.saved import ModelCard
     from tomocell.models.settings import InferSettings
 
@@ -59,3 +63,27 @@ def outputs_of(card: ModelCard, settings: InferSettings) -> Outputs:
         settings.entropy,
         settings.flips or settings.dropout_samples > 0,
     )
+
+
+def describe(outputs: Outputs, final: Final, out: NDArray[np.uint8]) -> None:
+    """Fill ``out`` (layers, rows, X) with what a final piece says.
+
+    Raises:
+        BadInput: If logits are no numbers.
+    """
+    wrong = choose(final.total, outputs.values, out[0])
+    if wrong:
+        remedy = "see whether the model's weights are whole; set infer.precision to float32"
+        raise BadInput(Fault("the network's output", f"{wrong} voxels that are no numbers", "logits", remedy))
+    if final.cover is None:
+        return
+    classes, layer, cover = len(outputs.values), 1, final.cover[:, 0]
+    if outputs.probabilities or outputs.entropy:
+        made = np.empty((classes + 1, *cover.shape), np.uint8)
+        shares(final.total, cover, classes, made)
+        wanted = made[slice(0 if outputs.probabilities else classes, classes + outputs.entropy)]
+        out[layer : layer + len(wanted)] = wanted
+        layer += len(wanted)
+    if outputs.spread:
+        # A standard deviation of numbers from 0 to 1 is at most a half.
+        out[layer] = np.rint(np.clip(2 * final.total[:, classes] / cover, 0, 1) * STEPS)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tomocell.blocks.plan import INTERPRETER_MB, MB, cut
 from tomocell.errors import BadInput, Fault
 from tomocell.inference.bricks import AHEAD
+from tomocell.inference.shelves import shelves_held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,6 +35,7 @@ class Budget:
         planes_held: Planes of the source that are held: a tile's, and those of bricks on their way.
         voxel_bytes: Of the source.
         pixel_bytes: What the buffer takes for each pixel of each of its planes.
+        carried: Planes of the buffer that the next layer of tiles still reaches.
         layers: Layers of uint8 that are made.
         tile_mb: What a tile takes while it is in the network.
         memory_mb: Limit.
@@ -46,6 +48,7 @@ class Budget:
     planes_held: int
     voxel_bytes: int
     pixel_bytes: int
+    carried: int
     layers: int
     tile_mb: float
     memory_mb: float
@@ -58,8 +61,10 @@ class Budget:
             min(edge + 2 * (tile - 1), size)
             for edge, tile, size in zip(strip, self.tile[1:], self.shape[1:], strict=True)
         )
-        buffer = self.tile[0] * self.pixel_bytes * core
-        shelves = 2 * self.layers * min(self.shard[0], self.shape[0]) * core
+        band = self.tile[0] * min(self.tile[1], strip[0]) * strip[1]
+        buffer = self.pixel_bytes * (self.carried * core + band)
+        planes = shelves_held(self.tile[0], self.shard[0]) * min(self.shard[0], self.shape[0])
+        shelves = self.layers * planes * core
         encoded = 3 * self.layers * math.prod(map(min, self.shard, self.shape))
         source = self.planes_held * self.voxel_bytes * outer
         return self.fixed_mb + batch * self.tile_mb + (buffer + shelves + encoded + source) / MB

@@ -156,6 +156,12 @@ class ModelSettings(Frozen):
     split: SplitSettings = Field(SplitSettings(), description="Which labels train and which only judge.")
     train: TrainSettings = Field(TrainSettings(), description="How it is trained.")
     infer: InferSettings = Field(InferSettings(), description="How it is applied.")
+    checkpoint_min: float = Field(
+        10,
+        gt=0,
+        description="Minutes between checkpoints within an epoch, from which a killed training goes on; after each "
+        "epoch there is one anyway.",
+    )
     tensorboard: bool = Field(
         default=False, description="Write the curves for TensorBoard, too, to results/tensorboard/<name>."
     )
@@ -163,7 +169,12 @@ class ModelSettings(Frozen):
     @property
     def what_trains(self) -> dict[str, Any]:
         """The settings that change the weights, as JSON has them."""
-        return self.model_dump(mode="json", exclude={"infer", "tensorboard"})
+        return self.model_dump(mode="json", exclude={"infer", "checkpoint_min", "tensorboard"})
+
+    @classmethod
+    def that_trains(cls, values: dict[str, Any]) -> Self:
+        """Return the settings of which ``values`` are ``what_trains``; its tiles are its patches."""
+        return cls.model_validate({**values, "infer": {"tile_voxels": values["patch_voxels"]}})
 
     @property
     def sees_cubes(self) -> bool:

@@ -27,12 +27,15 @@ if TYPE_CHECKING:
 
     from tomocell.phantoms.cell.chronology import Timestep
     from tomocell.phantoms.cell.motion import Motion
+    from tomocell.phantoms.cell.planted import Stored
+    from tomocell.phantoms.cell.surfaces import Landscape, Surfaces
     from tomocell.phantoms.cell.views import PhaseVolume, ScanVolume
     from tomocell.volumes.volume import Volume
 
 COLUMNS = ("series", "timestep", "path", "dataset", "time_min", "state", "current_ma", "reference", "labels")
 IGNORE = 255
 TRUTH = "truth/truth.json"
+CURVE = "curve.csv"
 
 
 class Settings(CellSettings):
@@ -83,10 +86,12 @@ class Scene:
     motion: Motion
     scan: ScanVolume
     phases: PhaseVolume
+    surfaces: Surfaces
+    landscape: Landscape
 
 
 def scenes(settings: CellSettings) -> Iterator[Scene]:
-    """Yield every timestep of the series.
+    """Yield every timestep of the series, at its scale.
 
     Raises:
         BadInput: If a displaced scan would not cover the region of interest.
@@ -95,16 +100,20 @@ def scenes(settings: CellSettings) -> Iterator[Scene]:
     from tomocell.phantoms.cell.surfaces import Landscape
     from tomocell.phantoms.cell.views import PhaseVolume, ScanVolume
 
+    settings = settings.scaled()
     steps = chronology.timesteps(settings)
     motions = [motion_of(settings, step) for step in steps]
     landscape = Landscape(settings)
     for step, motion in zip(steps, motions, strict=True):
         surfaces = landscape.at(step)
-        yield Scene(step, motion, ScanVolume(settings, step, surfaces, motion), PhaseVolume(settings, step, surfaces))
+        scan = ScanVolume(settings, step, surfaces, motion)
+        yield Scene(step, motion, scan, PhaseVolume(settings, step, surfaces), surfaces, landscape)
 
 
 def synthesize(settings: Settings, out: Path) -> None:
-    """Write the series to ``out``: ``samples.tsv``, ``raw/``, ``annotations/`` and ``truth/``, all of it or nothing.
+    """Write the series to ``out``, all of it or nothing.
+
+    ``samples.tsv``, ``raw/``, ``annotations/``, ``truth/`` and, of a cell that rests, ``curve.csv``.
 
     Raises:
         BadInput: If ``out`` holds anything but an earlier phantom, or the settings cannot work.
@@ -118,19 +127,26 @@ def synthesize(settings: Settings, out: Path) -> None:
 
 
 def _write_series(settings: Settings, out: Path) -> None:
+    from tomocell.phantoms.cell.curve import write_curve
+    from tomocell.phantoms.cell.planted import Planter
     from tomocell.phantoms.cell.truth import series_record, timestep_record
 
     for folder in ("raw", "annotations", "truth"):
         (out / folder).mkdir(parents=True)
+    cell = settings.scaled()
+    planter = Planter(cell)
     rows, records = [], {}
     for scene in scenes(settings):
         name = scene.step.name
         raw = write_as(settings.formats[scene.step.index % len(settings.formats)], scene.scan, out / "raw" / name)
-        counts = _write_truth(scene, out / "truth" / name)
+        stored = _write_truth(scene, out / "truth" / name)
         labels = _annotate(settings, scene, out) if scene.step.index in settings.annotated else ""
         rows.append(_row(settings, scene.step, raw, labels, out))
-        records[name] = timestep_record(settings, scene.step, scene.motion, scene.phases, counts)
-    record = series_record(settings) | {
+        record = timestep_record(cell, scene.step, scene.motion, scene.phases, stored.counts)
+        records[name] = record | planter.record(scene, stored, record["continuous"]["volume_um3"])
+    if settings.rest_min:
+        write_curve(cell, out / CURVE)
+    record = series_record(cell) | {
         "kind": "lithium",
         "series": settings.series,
         "reference": chronology.reference(settings).name,
@@ -141,26 +157,30 @@ def _write_series(settings: Settings, out: Path) -> None:
     (out / "samples.tsv").write_text(_sheet(rows), encoding="utf-8")
 
 
-def _write_truth(scene: Scene, folder: Path) -> NDArray[np.int64]:
-    """Write the true phases and labels as stores; return the voxels of each phase."""
+def _write_truth(scene: Scene, folder: Path) -> Stored:
+    """Write the true phases and labels as stores; return the phases as they are stored."""
+    from tomocell.phantoms.cell.planted import Stored
     from tomocell.phantoms.cell.views import LabelVolume
+    from tomocell.volumes.store import open_store
 
-    counts = _store(scene.phases, folder / "phases.ome.zarr")
+    columns = _store(scene.phases, folder / "phases.ome.zarr")
     _store(LabelVolume(scene.phases), folder / "labels.ome.zarr")
-    return counts
+    return Stored(open_store(folder / "phases.ome.zarr"), columns)
 
 
 def _store(volume: Volume, path: Path) -> NDArray[np.int64]:
+    """Write a volume; return the voxels of each class along z, shape (classes, Y, X)."""
     from tomocell.blocks import Limits, cut
     from tomocell.volumes.store import Layout, create_store
 
-    counts = np.zeros(len(volume.classes), dtype=np.int64)
+    columns = np.zeros((len(volume.classes), *volume.shape[1:]), dtype=np.int64)
     with create_store(path, Layout(volume.shape, volume.dtype, volume.size, volume.classes), Limits()) as writer:
         for block in cut(volume.shape, writer.shard):
             voxels = volume.read(block.core)
             writer.write(block.core, voxels)
-            counts += np.bincount(voxels.ravel(), minlength=len(counts))
-    return counts
+            for member, column in zip(volume.classes, columns, strict=True):
+                column[block.core[1:]] += (voxels == member.value).sum(axis=0)
+    return columns
 
 
 def _annotate(settings: Settings, scene: Scene, out: Path) -> str:
@@ -191,7 +211,7 @@ def _row(settings: Settings, step: Timestep, raw: RawFile, labels: str, out: Pat
         "timestep": step.name,
         "path": raw.path.relative_to(out).as_posix(),
         "dataset": raw.dataset,
-        "time_min": f"{step.time_min:g}",
+        "time_min": f"{step.clock_min:g}",
         "state": step.state,
         "current_ma": f"{step.current_ma:g}",
         "reference": "true" if step == chronology.reference(settings) else "false",

@@ -62,11 +62,13 @@ class Key:
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing with its caption and legend."""
+    """A drawing with its caption, legend and note; a wide one takes the whole row."""
 
     title: str
     drawing: Markup
     legend: tuple[Key, ...] = ()
+    note: str = ""
+    is_wide: bool = False
     kind: ClassVar[str] = "chart"
 
 
@@ -97,11 +99,12 @@ class Frame:
 
 @dataclass(frozen=True)
 class Pane:
-    """One picture for each timestep; None where a timestep has none."""
+    """One picture for each timestep, None where a timestep has none, and perhaps the bar of their colours."""
 
     title: str
     frames: tuple[Frame | None, ...]
     is_pixelated: bool = False
+    bar: Markup | None = None
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,15 @@ if TYPE_CHECKING:
 
     from tomocell.reporting.timeaxis import TimeAxis
 
-INDEX_COLUMNS = ("series", "timestep", "time_min", "state")
+INDEX_COLUMNS = ("series", "timestep", "time_min", "current_time_min", "state")
+FAMILIES = ("pearson", "manders", "p_value")  # pure numbers that are comparable: shares or correlations
+CORRELATION, P_VALUE = "pearson", "p_value"
+SIGNIFICANT = 0.05
+OPEN_NOTE = f"Open marks: not significant (p of at least {SIGNIFICANT:g})."
+COMPLEMENT_WORDS = ("bare", "unfilled")  # the published figures show these shares rather than the covered ones
 LIKE_SIZE = 12.0  # curves whose peaks differ more would flatten the smaller one: they get charts of their own
 MOST_LINES = 6
+FITS = ("fit", "fitted")  # words of keys that hold a fitted curve: dashed, without marks
 MOST_NAMES = 3  # in a title
 
 
@@ -40,9 +46,18 @@ def groups(frame: pd.DataFrame, classes: Collection[str] = ()) -> list[list[Quan
     alike: dict[tuple[str, bool], list[Quantity]] = {}
     for key in _worth_drawing(frame):
         quantity = describe(key)
-        # Pure numbers share no unit that would make them comparable.
-        alike.setdefault((quantity.unit or key, _class_of(key, classes) is None), []).append(quantity)
+        alike.setdefault((_kind(quantity), _class_of(key, classes) is None), []).append(quantity)
     return [group for members in alike.values() for group in _of_like_size(members, frame)]
+
+
+def _kind(quantity: Quantity) -> str:
+    """Return what makes quantities comparable: a unit, and for pure numbers a family or only themselves."""
+    words = [word for word in quantity.key.split("_") if word in COMPLEMENT_WORDS]
+    return " ".join([quantity.unit or _family(quantity.key) or quantity.key, *words[:1]])
+
+
+def _family(key: str) -> str | None:
+    return next((name for name in FAMILIES if key.startswith(f"{name}_")), None)
 
 
 def color_of(key: str, index: int, colors: Mapping[str, str]) -> str:
@@ -60,9 +75,19 @@ def _class_of(key: str, classes: Collection[str]) -> str | None:
 def _worth_drawing(frame: pd.DataFrame) -> list[str]:
     keys: list[str] = []
     for key in number_keys(frame):
-        if _peak(frame, key) > 0 and not any(_complements(frame, key, other) for other in keys):
+        says_more = _is_wanted(key) or not any(_complements(frame, key, other) for other in keys)
+        if _peak(frame, key) > 0 and says_more and not _is_marked(frame, key):
             keys.append(key)
     return keys
+
+
+def _is_wanted(key: str) -> bool:
+    return any(word in key.split("_") for word in COMPLEMENT_WORDS)
+
+
+def _is_marked(frame: pd.DataFrame, key: str) -> bool:
+    """Tell whether a p-value is told by the marks of its correlation."""
+    return key in {_p_value_key(other) for other in frame.columns}
 
 
 def _complements(frame: pd.DataFrame, key: str, other: str) -> bool:
@@ -79,7 +104,9 @@ def _of_like_size(members: Sequence[Quantity], frame: pd.DataFrame) -> list[list
     ordered = sorted(members, key=lambda member: -_peak(frame, member.key))
     grouped: list[list[Quantity]] = []
     for member in ordered:
-        fits = grouped and _peak(frame, grouped[-1][0].key) <= LIKE_SIZE * _peak(frame, member.key)
+        fits = grouped and (
+            _family(member.key) or _peak(frame, grouped[-1][0].key) <= LIKE_SIZE * _peak(frame, member.key)
+        )
         if fits and len(grouped[-1]) < MOST_LINES:
             grouped[-1].append(member)
         else:
@@ -90,9 +117,15 @@ def _of_like_size(members: Sequence[Quantity], frame: pd.DataFrame) -> list[list
 def _chart(title: str, lines: Sequence[Line], axis: TimeAxis, unit: str) -> Chart:
     names = [line.name for line in lines]
     # The legend tells many curves apart; a few are the better title.
-    title = title if len(names) > MOST_NAMES else ", ".join([names[0], *(name.lower() for name in names[1:])])
+    words = [word for word in COMPLEMENT_WORDS if all(word in line.name.lower().split() for line in lines)]
+    title = (
+        ": ".join([title, *words])
+        if len(names) > MOST_NAMES
+        else ", ".join([names[0], *(name.lower() for name in names[1:])])
+    )
     legend = tuple(Key(line.name, line.color) for line in lines) if len(lines) > 1 else ()
-    return Chart(title, draw(f"{', '.join(names)} over time", axis.labelled("", unit), lines), legend)
+    note = OPEN_NOTE if any(any(line.is_open) for line in lines) else ""
+    return Chart(title, draw(f"{', '.join(names)} over time", axis.labelled("", unit), lines), legend, note)
 
 
 def _lines(frame: pd.DataFrame, group: Sequence[Quantity], axis: TimeAxis, colors: Mapping[str, str]) -> list[Line]:
@@ -103,7 +136,25 @@ def _line(frame: pd.DataFrame, quantity: Quantity, axis: TimeAxis, color: str) -
     x = tuple(axis.positions[step] for step in frame["timestep"])
     bound = uncertainty_key(quantity.key)
     error = tuple(_number(value) for value in frame[bound]) if bound in frame else ()
-    return Line(quantity.name, color, x, tuple(_number(value) for value in frame[quantity.key]), error)
+    values = tuple(_number(value) for value in frame[quantity.key])
+    is_fit = any(word in FITS for word in quantity.key.split("_"))
+    opened = _open_marks(frame, quantity.key)
+    return Line(quantity.name, color, x, values, error, is_dashed=is_fit, has_marks=not is_fit, is_open=opened)
+
+
+def _p_value_key(key: str) -> str | None:
+    """Return where the p-value of a correlation stands: ``pearson_a_b`` -> ``p_value_a_b``."""
+    family, _, rest = key.partition("_")
+    if family != CORRELATION:
+        return None
+    return P_VALUE if rest == "coefficient" else f"{P_VALUE}_{rest}"
+
+
+def _open_marks(frame: pd.DataFrame, key: str) -> tuple[bool, ...]:
+    p_value = _p_value_key(key)
+    if p_value not in frame:
+        return ()
+    return tuple(bool(value >= SIGNIFICANT) for value in frame[p_value])
 
 
 def _number(value: object) -> float | None:

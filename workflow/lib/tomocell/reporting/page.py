@@ -8,6 +8,7 @@ import jinja2
 from markupsafe import Markup
 
 from tomocell.reporting import assets
+from tomocell.reporting.parts import group
 from tomocell.reporting.sources import Source
 from tomocell.settings import discovery
 
@@ -30,7 +31,8 @@ def build_report(project: Project, series: str, results: Path) -> str:
         BadInput: If a file of the results is damaged.
     """
     source = Source(project, series, results)
-    sections = build_sections(source)
+    parts = group(build_sections(source))
+    sections = [section for part in parts for section in part.sections]
     script = assets.asset("report.js")
     return (
         _environment()
@@ -39,7 +41,7 @@ def build_report(project: Project, series: str, results: Path) -> str:
             title=project.study.report.title or project.study.study,
             description=project.study.description,
             series=series,
-            sections=sections,
+            parts=parts,
             figures=[figure for section in sections for figure in section.figures],
             style=Markup(assets.asset("report.css")),  # noqa: S704 (a file of this package)
             script=Markup(script),  # noqa: S704 (a file of this package)
@@ -49,7 +51,7 @@ def build_report(project: Project, series: str, results: Path) -> str:
 
 
 def build_sections(source: Source) -> list[Section]:
-    """Return every chapter that there is something for, in the order of the page."""
+    """Return every chapter that there is something for, in the order of their modules."""
     modules = [discovery.load(PACKAGE, name, "build") for name in discovery.names_offering(PACKAGE, "build")]
     return [section for module in sorted(modules, key=lambda module: module.PLACE) for section in module.build(source)]
 

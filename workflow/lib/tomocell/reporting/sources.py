@@ -101,22 +101,28 @@ class Source:
         return _gather(records, self.samples) if records else None
 
     def maps(self) -> dict[str, dict[str, Path]]:
-        """Return the pictures of maps that records of the study's analyses list, by name and timestep."""
-        listed = self._maps_listed()
+        """Return the maps (TIFF) that records of the study's analyses of a timestep list, by name and timestep."""
         found: dict[str, dict[str, Path]] = {}
-        for step in self.timesteps:
-            for path in sorted((self.folder / step / "maps").glob("*.png")):
-                if path.name in listed.get(step, ()):
-                    found.setdefault(path.stem, {})[step] = path
-        return found
-
-    def _maps_listed(self) -> dict[str, set[str]]:
-        listed: dict[str, set[str]] = {}
         for name in self.project.study.measure:
             for step, record in self.records(name).items():
-                files = record.get("maps")
-                listed.setdefault(step, set()).update(map(str, files if isinstance(files, list) else ()))
-        return listed
+                for path in _maps_listed(self.folder / step, record):
+                    found.setdefault(path.stem, {})[step] = path
+        ordered = {step: index for index, step in enumerate(self.timesteps)}
+        return {name: dict(sorted(found[name].items(), key=lambda item: ordered[item[0]])) for name in sorted(found)}
+
+    def record_of_series(self, name: str) -> dict[str, Any]:
+        """Return ``<name>.json`` of the series; empty where there is none or the study does not ask for it."""
+        path = self.folder / f"{name}.json"
+        return read_record(path) if name in self.project.study.series and path.is_file() else {}
+
+    def objects_of_series(self, name: str) -> pd.DataFrame | None:
+        """Return ``<name>.parquet`` of the series, or None."""
+        path = self.folder / f"{name}.parquet"
+        return _read_parquet(path) if name in self.project.study.series and path.is_file() else None
+
+    def maps_of_series(self, name: str) -> dict[str, Path]:
+        """Return the maps (TIFF) that the record of a series analysis lists, by name."""
+        return {path.stem: path for path in _maps_listed(self.folder, self.record_of_series(name))}
 
     def model_folder(self) -> Path | None:
         """Return the folder of the study's model, where there is one."""
@@ -165,6 +171,13 @@ def flatten(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
+
+
+def _maps_listed(folder: Path, record: dict[str, Any]) -> list[Path]:
+    """Return the TIFFs of ``folder/maps`` that a record lists; a name that leads elsewhere is none of them."""
+    listed = record.get("maps")
+    names = set(map(str, listed if isinstance(listed, list) else ()))
+    return [path for path in sorted((folder / "maps").glob("*.tif")) if path.name in names]
 
 
 def _gather(records: dict[str, dict[str, Any]], samples: Sequence[Sample]) -> pd.DataFrame:

@@ -28,7 +28,11 @@ PALETTE = ("#2f74b5", "#d97a2b", "#2f9e7e", "#b84a86", "#8a7a2f", "#6b7785")
 
 @dataclass(frozen=True)
 class Line:
-    """A curve; what is not finite is a gap. ``error`` holds standard uncertainties, where known."""
+    """A curve; what is not finite is a gap.
+
+    ``error`` holds standard uncertainties, where known, ``is_open`` tells which marks are drawn open, and ``look`` is
+    a further class of the style.
+    """
 
     name: str
     color: str
@@ -37,6 +41,8 @@ class Line:
     error: tuple[float | None, ...] = ()
     is_dashed: bool = False
     has_marks: bool = True
+    is_open: tuple[bool, ...] = ()
+    look: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,7 @@ class Axes:
         guides: Levels to compare with.
         is_time: Whether x counts minutes.
         is_log: Whether x is logarithmic.
+        is_down: Whether y grows downwards, as depth does.
     """
 
     x_label: str
@@ -80,6 +87,7 @@ class Axes:
     guides: tuple[Guide, ...] = ()
     is_time: bool = False
     is_log: bool = False
+    is_down: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,10 +114,11 @@ def draw(title: str, axes: Axes, lines: Sequence[Line]) -> Markup:
 
 def _canvas(axes: Axes, lines: Sequence[Line]) -> _Canvas:
     low, high = padded([value for line in lines for value in _extent(line)] + [guide.value for guide in axes.guides])
-    xs = [value for line in lines for value in line.x]
+    # Charts over time keep one axis, also where a quantity is known for a part of it.
+    xs = [value for line in lines for value in line.x] + [end for band in axes.bands for end in (band.start, band.stop)]
     power = common_power([abs(low), abs(high)])
     x = Scale(min(xs, default=0.0), max(xs, default=1.0), LEFT + 8, WIDTH - RIGHT - 8, is_log=axes.is_log)
-    y = Scale(low, high, HEIGHT - BOTTOM, TOP)
+    y = Scale(low, high, *((TOP, HEIGHT - BOTTOM) if axes.is_down else (HEIGHT - BOTTOM, TOP)))
     return _Canvas(axes, x, y, power, _x_ticks(axes, x), nice_ticks(low, high, 5))
 
 
@@ -132,15 +141,17 @@ def _x_ticks(axes: Axes, scale: Scale) -> list[float]:
 def _grid(canvas: _Canvas) -> Iterator[Markup]:
     axes, base = canvas.axes, HEIGHT - BOTTOM
     for tick in canvas.y_ticks:
-        yield _stroke("grid", LEFT, canvas.y(tick), WIDTH - RIGHT, canvas.y(tick))
-        yield _words("tick end", LEFT - 7, canvas.y(tick) + 4, _tick_text(tick, canvas.y_ticks, canvas.power))
+        yield stroke("grid", LEFT, canvas.y(tick), WIDTH - RIGHT, canvas.y(tick))
+        yield words("tick end", LEFT - 7, canvas.y(tick) + 4, _tick_text(tick, canvas.y_ticks, canvas.power))
     for tick in canvas.x_ticks:
-        yield _stroke("axis", canvas.x(tick), base, canvas.x(tick), base + 4)
+        yield stroke("axis", canvas.x(tick), base, canvas.x(tick), base + 4)
         text = _x_text(canvas, tick)
-        yield _words("tick middle", canvas.x(tick), base + 17, text)
-    yield _stroke("axis", LEFT, base, WIDTH - RIGHT, base)
-    yield _words("label middle", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 5, axes.x_label)
-    yield _words("label", 4, 14, _y_label(axes, canvas.power))
+        yield words("tick middle", canvas.x(tick), base + 17, text)
+    yield stroke("axis", LEFT, base, WIDTH - RIGHT, base)
+    if canvas.y.low < 0 < canvas.y.high:
+        yield stroke("zero", LEFT, canvas.y(0.0), WIDTH - RIGHT, canvas.y(0.0))
+    yield words("label middle", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 5, axes.x_label)
+    yield words("label", 4, 14, _y_label(axes, canvas.power))
 
 
 def _x_text(canvas: _Canvas, tick: float) -> str:
@@ -169,15 +180,15 @@ def _bands(canvas: _Canvas) -> Iterator[Markup]:
     for band in canvas.axes.bands:
         left, right = canvas.x(band.start), canvas.x(band.stop)
         shape = Markup('<rect class="band {}" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>')
-        yield shape.format(band.look, _at(left), TOP, _at(right - left), HEIGHT - TOP - BOTTOM, band.name)
+        yield shape.format(band.look, at(left), TOP, at(right - left), HEIGHT - TOP - BOTTOM, band.name)
         if right - left > WORD_WIDTH:
-            yield _words(f"state middle {band.look}", (left + right) / 2, TOP - 4, band.name)
+            yield words(f"state middle {band.look}", (left + right) / 2, TOP - 4, band.name)
 
 
 def _guides(canvas: _Canvas) -> Iterator[Markup]:
     for guide in canvas.axes.guides:
-        yield _stroke("guide", LEFT, canvas.y(guide.value), WIDTH - RIGHT, canvas.y(guide.value))
-        yield _words("tick", LEFT + 6, canvas.y(guide.value) - 5, guide.name)
+        yield stroke("guide", LEFT, canvas.y(guide.value), WIDTH - RIGHT, canvas.y(guide.value))
+        yield words("tick", LEFT + 6, canvas.y(guide.value) - 5, guide.name)
 
 
 def _line(canvas: _Canvas, line: Line) -> Iterator[Markup]:
@@ -186,7 +197,8 @@ def _line(canvas: _Canvas, line: Line) -> Iterator[Markup]:
     if rim:
         yield Markup('<path class="rim {}" d="{}"/>').format(rim, path)
     dash = Markup(' stroke-dasharray="6 4"') if line.is_dashed else Markup("")
-    yield Markup('<path class="curve" stroke="{}"{} d="{}"/>').format(line.color, dash, path)
+    look = f"curve {line.look}".strip()
+    yield Markup('<path class="{}" stroke="{}"{} d="{}"/>').format(look, line.color, dash, path)
     if line.has_marks:
         yield from _marks(canvas, line)
 
@@ -197,7 +209,7 @@ def _path(canvas: _Canvas, line: Line) -> str:
         if y is None or not is_number(y):
             pen = "M"
             continue
-        commands.append(f"{pen}{_at(canvas.x(x))} {_at(canvas.y(y))}")
+        commands.append(f"{pen}{at(canvas.x(x))} {at(canvas.y(y))}")
         pen = "L"
     return "".join(commands)
 
@@ -211,13 +223,15 @@ def _marks(canvas: _Canvas, line: Line) -> Iterator[Markup]:
             yield _error_bar(canvas, line.color, x, y, error)
         where = canvas.axes.x_names[int(x)] if canvas.axes.x_names else format_value(x)
         text = f"{line.name} at {where}: {format_value(y, error, canvas.axes.y_unit)}"
-        shape = Markup('<circle class="mark {}" fill="{}" cx="{}" cy="{}" r="3.2"><title>{}</title></circle>')
-        yield shape.format(rim_class(line.color), line.color, _at(canvas.x(x)), _at(canvas.y(y)), text)
+        is_open = bool(line.is_open) and line.is_open[index]
+        look, paint = ("open", "stroke") if is_open else (f"mark {rim_class(line.color)}", "fill")
+        shape = Markup('<circle class="{}" {}="{}" cx="{}" cy="{}" r="3.2"><title>{}</title></circle>')
+        yield shape.format(look, paint, line.color, at(canvas.x(x)), at(canvas.y(y)), text)
 
 
 def _error_bar(canvas: _Canvas, color: str, x: float, y: float, error: float) -> Markup:
     middle, top, bottom = canvas.x(x), canvas.y(y + error), canvas.y(y - error)
-    path = f"M{_at(middle)} {_at(top)}V{_at(bottom)}M{_at(middle - 3)} {_at(top)}h6M{_at(middle - 3)} {_at(bottom)}h6"
+    path = f"M{at(middle)} {at(top)}V{at(bottom)}M{at(middle - 3)} {at(top)}h6M{at(middle - 3)} {at(bottom)}h6"
     return Markup('<path class="error" stroke="{}" d="{}"/>').format(color, path)
 
 
@@ -241,14 +255,17 @@ def _contrast(first: float, second: float) -> float:
     return (bright + 0.05) / (dark + 0.05)
 
 
-def _stroke(look: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
+def stroke(look: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
+    """Return a straight line that is styled as ``look``."""
     shape = Markup('<line class="{}" x1="{}" y1="{}" x2="{}" y2="{}"/>')
-    return shape.format(look, _at(x1), _at(y1), _at(x2), _at(y2))
+    return shape.format(look, at(x1), at(y1), at(x2), at(y2))
 
 
-def _words(look: str, x: float, y: float, text: str) -> Markup:
-    return Markup('<text class="{}" x="{}" y="{}">{}</text>').format(look, _at(x), _at(y), text)
+def words(look: str, x: float, y: float, text: str) -> Markup:
+    """Return words that are styled as ``look``."""
+    return Markup('<text class="{}" x="{}" y="{}">{}</text>').format(look, at(x), at(y), text)
 
 
-def _at(value: float) -> str:
+def at(value: float) -> str:
+    """Return a position to a tenth of a pixel."""
     return f"{value:.1f}".rstrip("0").rstrip(".")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tomocell.errors import BadInput, Fault
+from tomocell.reporting.planted import COVERAGE, is_within, planted_pairs
 from tomocell.reporting.sources import Source, read_record
 
 if TYPE_CHECKING:
@@ -29,11 +30,11 @@ AMOUNT_TOLERANCE_PERCENT = 5.0
 RESIDUE_PERCENT = 2.0
 REGISTRATION_TOLERANCE_VOXELS = 0.1
 # The cell as it is defined, in partial voxels; counts of voxels would hide what voxels cannot show.
-PLANTED = "continuous"
+CONTINUOUS = "continuous"
 MEASURED = {VOLUME: ("class_volumes", "um3"), THICKNESS: ("effective_thickness", "um")}
 COLUMNS = (
     "timestep", "quantity", "name", "measured", "uncertainty", "planted",
-    "difference_percent", "tolerance", "is_within",
+    "difference_percent", "difference_over_uncertainty", "tolerance", "is_within",
 )  # fmt: skip
 
 
@@ -46,11 +47,16 @@ def truth_path(project: Project) -> Path | None:
 def compare_with_truth(project: Project, series: str, results: Path) -> pd.DataFrame | None:
     """Return one row for each quantity, class and timestep that was both planted and measured.
 
-    ``quantity`` is ``volume_um3``, ``effective_thickness_um`` or ``registration_error_voxels`` (``name`` mean or worst
-    over the corners of the region of interest). ``difference_percent`` is (measured - planted) / planted; not a number
-    where nothing was planted. ``tolerance`` has the unit of the quantity: 5 % of the planted amount; 0.1 voxel for
-    registration. A residue, less than 2 % of the largest amount planted of its class in the series, has those 2 % as
-    tolerance, and ``is_within`` is empty (not judged) when it keeps them.
+    ``quantity`` is ``volume_um3``, ``effective_thickness_um``, ``registration_error_voxels`` (``name`` mean or worst
+    over the corners of the region of interest), or an analysis of which the truth has planted values (``name`` the key
+    of its record). ``difference_percent`` is (measured - planted) / planted, not a number where nothing was planted;
+    ``difference_over_uncertainty`` likewise over the stated standard uncertainty.
+
+    ``tolerance`` has the unit of the quantity: 0.1 voxel for registration, twice the stated uncertainty for what was
+    planted by analysis, and for volumes and thicknesses 5 % of the planted amount, or with
+    ``report.truth_within: uncertainty`` twice the stated uncertainty too. A volume or thickness that is a residue, less
+    than 2 % of the largest planted of its class in the series, has those 2 % as tolerance. ``is_within`` is empty (not
+    judged) for a residue that keeps them, and where no uncertainty is stated.
 
     Returns None where the study names no truth, or one of another series, or nothing of it was measured.
 
@@ -67,7 +73,8 @@ def compare_with_truth(project: Project, series: str, results: Path) -> pd.DataF
         return None
     source = Source(project, series, results)
     try:
-        rows = [*_amounts(source, truth, VOLUME), *_amounts(source, truth, THICKNESS), *_registrations(source, truth)]
+        amounts = [row for quantity in (VOLUME, THICKNESS) for row in _amounts(source, truth, quantity)]
+        rows = [*amounts, *_registrations(source, truth), *_planted_rows(source, truth)]
     except BadInput:
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -112,18 +119,21 @@ def _amounts(source: Source, truth: Mapping[str, Any], quantity: str) -> Iterato
     if frame is None or "timestep" not in frame:
         return
     measured = frame.set_index("timestep").to_dict("index")
-    planted = {step: _planted(truth, step, quantity) for step in source.timesteps if step in measured}
+    planted = {step: _continuous(truth, step, quantity) for step in source.timesteps if step in measured}
+    by_uncertainty = source.project.study.report.truth_within == "uncertainty"
     largest = _largest(planted)
     for step, amounts in planted.items():
         for name, amount in amounts.items():
             value = measured[step].get(f"{name}_{unit}")
             if value is not None and np.isfinite(value):
                 bound = measured[step].get(f"{name}_uncertainty_{unit}", float("nan"))
-                yield _row((step, quantity, name), (float(value), float(bound)), amount, largest[name])
+                found = (float(value), float(bound))
+                tolerance = COVERAGE * found[1] if by_uncertainty else AMOUNT_TOLERANCE_PERCENT * amount / 100
+                yield _row((step, quantity, name), found, amount, (tolerance, largest[name]))
 
 
-def _planted(truth: Mapping[str, Any], step: str, quantity: str) -> dict[str, float]:
-    return dict(truth["timesteps"].get(step, {}).get(PLANTED, {}).get(quantity, {}))
+def _continuous(truth: Mapping[str, Any], step: str, quantity: str) -> dict[str, float]:
+    return dict(truth["timesteps"].get(step, {}).get(CONTINUOUS, {}).get(quantity, {}))
 
 
 def _largest(planted: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
@@ -134,16 +144,32 @@ def _largest(planted: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     return largest
 
 
-def _row(key: tuple[str, str, str], measured: tuple[float, float], planted: float, largest: float) -> Row:
-    difference = measured[0] - planted
+def _row(key: tuple[str, str, str], measured: tuple[float, float], planted: float, limits: tuple[float, float]) -> Row:
+    """Return a row of an amount; ``limits`` are its tolerance and the largest amount of its class in the series."""
+    tolerance, largest = limits
     residue = RESIDUE_PERCENT * largest / 100
     is_residue = planted < residue
-    tolerance = residue if is_residue else AMOUNT_TOLERANCE_PERCENT * planted / 100
-    percent = 100 * difference / planted if planted else float("nan")
-    within: bool | None = bool(abs(difference) <= tolerance)
+    tolerance = residue if is_residue else tolerance
+    within: bool | None = None if np.isnan(tolerance) else bool(abs(measured[0] - planted) <= tolerance)
     if is_residue and within:
         within = None
-    return dict(zip(COLUMNS, (*key, *measured, planted, percent, tolerance, within), strict=True))
+    cells = (*key, *measured, planted, *_differences(measured, planted), tolerance, within)
+    return dict(zip(COLUMNS, cells, strict=True))
+
+
+def _differences(measured: tuple[float, float], planted: float) -> tuple[float, float]:
+    """Return measured less planted in percent of the planted, and over the uncertainty."""
+    difference, uncertainty = measured[0] - planted, measured[1]
+    percent = 100 * difference / planted if planted else float("nan")
+    return percent, difference / uncertainty if uncertainty > 0 else float("nan")
+
+
+def _planted_rows(source: Source, truth: Mapping[str, Any]) -> Iterator[Row]:
+    """Yield a row for each value that was planted by analysis."""
+    for pair in planted_pairs(source, truth):
+        differences = _differences((pair.measured, pair.uncertainty), pair.planted)
+        cells = (*pair, *differences, COVERAGE * pair.uncertainty, is_within(pair))
+        yield dict(zip(COLUMNS, cells, strict=True))
 
 
 def _registrations(source: Source, truth: Mapping[str, Any]) -> Iterator[Row]:
@@ -159,7 +185,8 @@ def _registrations(source: Source, truth: Mapping[str, Any]) -> Iterator[Row]:
         voxels = errors / voxel.min()
         for name, error in (("mean", float(voxels.mean())), ("worst", float(voxels.max()))):
             within = error <= REGISTRATION_TOLERANCE_VOXELS
-            cells = (step, REGISTRATION, name, error, np.nan, 0.0, np.nan, REGISTRATION_TOLERANCE_VOXELS, within)
+            unknown = (np.nan, np.nan)
+            cells = (step, REGISTRATION, name, error, np.nan, 0.0, *unknown, REGISTRATION_TOLERANCE_VOXELS, within)
             yield dict(zip(COLUMNS, cells, strict=True))
 
 

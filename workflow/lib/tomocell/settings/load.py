@@ -23,7 +23,7 @@ from tomocell.settings.study import Study
 from tomocell.training.splits import split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from tomocell.models.settings import ModelSettings
@@ -64,8 +64,10 @@ def load_project(path: Path) -> Project:
     measures = _plug_ins(faults, study, study.measure, settings_of_analysis, f"{path}, measure")
     followers = _plug_ins(faults, study, study.series, settings_of_follower, f"{path}, series")
     samples = sheet.samples if sheet is not None else ()
-    for name, settings in followers.items():
-        faults.extend(faults_of_follower(name, settings, samples, measures, f"{path}, series"))
+    faults.extend(_class_faults(study, study.report, f"{path}, report"))
+    faults.extend(_rendering_faults(study, samples, f"{path}, report.renderings"))
+    for name in followers:
+        faults.extend(faults_of_follower(name, followers, samples, measures, f"{path}, series"))
     if study.model is not None and not study.model.trained:
         _collect(faults, partial(settings_of_network, study.model, f"{path}, model"))
         _collect(faults, partial(settings_of_loss, study.model, f"{path}, model"))
@@ -119,6 +121,12 @@ def _class_faults(study: Study, settings: Frozen | None, where: str) -> list[Fau
     unknown = sorted(settings.classes_named() - set(known)) if settings is not None else []
     expected = f"a class that remains after refinement: {', '.join(known)}"
     return [Fault(where, name, expected, "correct the name") for name in unknown]
+
+
+def _rendering_faults(study: Study, samples: Sequence[Sample], where: str) -> list[Fault]:
+    known = {sample.timestep for sample in samples}
+    unknown = [name for name in study.report.renderings or () if known and name not in known]
+    return [Fault(where, name, "a timestep of the sheet", "correct the name") for name in unknown]
 
 
 def _label_faults(model: ModelSettings, sheet: SampleSheet, path: Path) -> list[Fault]:

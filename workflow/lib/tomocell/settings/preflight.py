@@ -13,7 +13,7 @@ from tomocell.evaluation.pair import part_faults
 from tomocell.labelling.checks import size_faults
 from tomocell.labelling.rounds import correction_faults, find_corrections, learners
 from tomocell.refinement import rules
-from tomocell.settings.plug_ins import settings_of_network
+from tomocell.settings.plug_ins import faults_of_files, settings_of_follower, settings_of_network
 from tomocell.volumes.manifest import Manifest, read_manifest, store_path
 from tomocell.volumes.readers import open_source
 from tomocell.volumes.source import (
@@ -68,6 +68,7 @@ def check_scans(project: Project, manifest_of: Callable[[Sample], Path]) -> None
         for one in strange
     )
     faults.extend(_weights_faults(project))
+    faults.extend(_follower_faults(project))
     if faults:
         raise BadInput(*faults)
 
@@ -94,6 +95,16 @@ def _weights_faults(project: Project) -> list[Fault]:
         return []
     remedy = "put the file there, or give 'url' and 'sha256', so that it is fetched"
     return [Fault(f"{project.path}, model.network.pretrained.path", pretrained.path, "a file of weights", remedy)]
+
+
+def _follower_faults(project: Project) -> list[Fault]:
+    """Return what is wrong with the files that series analyses read beside the sheet."""
+    faults: list[Fault] = []
+    for name, values in project.study.series.items():
+        settings = settings_of_follower(name, values)
+        where = f"{project.path}, series"
+        faults.extend(faults_of_files(name, settings, project.sheet.samples, project.sheet.locate, where))
+    return faults
 
 
 def _manifest(path: Path) -> Manifest | None:

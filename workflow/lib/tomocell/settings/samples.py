@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Key = tuple[str, str]
 FIELD_SEPARATOR = ";"
+MAPS = "maps"
 RESERVED = ("models", "tables", "logs", "benchmarks")
 
 
@@ -63,6 +64,14 @@ class Sample(Frozen):
     def _not_reserved(cls, value: str) -> str:
         if value in RESERVED:
             msg = f"a name other than {', '.join(RESERVED)}, which are folders of the results"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("timestep")
+    @classmethod
+    def _no_folder_of_a_series(cls, value: str) -> str:
+        if value == MAPS:
+            msg = f"a name other than '{MAPS}', which is a folder of each series"
             raise ValueError(msg)
         return value
 

@@ -14,12 +14,14 @@ from tomocell.evaluation.pair import pair_of
 from tomocell.evaluation.physical import physical_errors, tortuosity_errors
 from tomocell.evaluation.settings import EvaluateSettings
 from tomocell.evaluation.surfaces import reach_of, surface_distances, surface_metrics
+from tomocell.volumes.manifest import STORE_SUFFIX
 from tomocell.volumes.readers import open_source
+from tomocell.volumes.store import open_store
 from tomocell.volumes.tables import write_json
 from tomocell.volumes.views import BoxVolume
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from tomocell.blocks import Limits
@@ -93,6 +95,11 @@ def open_truth(path: Path, classes: Classes, labels: StoreVolume | None = None) 
         return truth
     uncropped = tuple(map(sum, zip(start, labels.shape, end, strict=True)))
     return BoxVolume(truth, start, labels.shape) if truth.shape == uncropped else truth
+
+
+def open_probabilities(stores: Iterable[Path]) -> dict[str, Volume]:
+    """Open stores of probabilities, by the class that each one is named after."""
+    return {path.name.removesuffix(STORE_SUFFIX): open_store(path) for path in stores}
 
 
 def voxel_record(counts: Counts, names: tuple[str, ...], settings: EvaluateSettings) -> dict[str, Any]:

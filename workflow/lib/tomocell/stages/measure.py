@@ -55,7 +55,7 @@ def write_result(out: Path, name: str, result: Result, provenance: dict[str, Any
     for file in maps:
         if not MAP_FILE.fullmatch(file):
             raise BadInput(Fault(f"map of {name}", file, "letters, digits, _ and -", "rename the map or its class"))
-    stale = _maps_listed(out / f"{name}.json") - set(maps)
+    stale = maps_listed(out / f"{name}.json") - set(maps)
     for kind in ("json", "parquet", "csv"):
         (out / f"{name}.{kind}").unlink(missing_ok=True)
     for file in stale:
@@ -70,7 +70,7 @@ def write_result(out: Path, name: str, result: Result, provenance: dict[str, Any
     write_json(out / f"{name}.json", {**result.scalars, **listed, "provenance": provenance})
 
 
-def _maps_listed(record: Path) -> set[str]:
+def maps_listed(record: Path) -> set[str]:
     """Return the files of maps that a record lists; none where it cannot be read, and never a file elsewhere."""
     try:
         listed = read_json(record).get(MAPS)

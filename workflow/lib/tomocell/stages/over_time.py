@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from tomocell.refinement.absent import absent_everywhere
+from tomocell.series.timeline import Lazy, Timeline
 from tomocell.settings import discovery
+from tomocell.settings.plug_ins import files_read, tables_read
+from tomocell.stages.measure import MAPS, maps_listed, write_result
 from tomocell.volumes.manifest import STORE_SUFFIX, manifest_path, read_manifest
+from tomocell.volumes.maps import Map, read_map
+from tomocell.volumes.store import open_store
 from tomocell.volumes.tables import read_json, write_csv
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
+    from tomocell.blocks import Limits
     from tomocell.settings.base import Frozen
     from tomocell.settings.samples import Sample
+    from tomocell.volumes.volume import Volume
 
 log = logging.getLogger(__name__)
 PACKAGE = "tomocell.series"
@@ -50,18 +58,80 @@ def _warn_of_absent(results: Path, samples: Sequence[Sample], analysis: str, tab
             log.warning(told, samples[0].series, analysis, name)
 
 
-def follow(results: Path, samples: Sequence[Sample], name: str, settings: Frozen, *, registers: bool = True) -> None:
-    """Write ``results/<series>/<name>.csv``: what the series analysis ``name`` makes of the records it needs.
+@dataclass(frozen=True)
+class Follower:
+    """A series analysis as a study asks for it."""
 
-    It is given every sample, and the records of those that were not flagged as not registered.
+    name: str
+    settings: Frozen
+    digest: str = ""
+
+
+def follow(
+    results: Path, samples: Sequence[Sample], follower: Follower, limits: Limits, *, sheet: Path, registers: bool = True
+) -> None:
+    """Write what a series analysis makes of the records that it needs: ``<name>.json`` and, last, ``<name>.csv``.
+
+    Both lie in ``results/<series>``, with ``<name>.parquet`` and ``maps/`` where there are any. The analysis is given
+    every sample, and the records of those that were not flagged as not registered; files are relative to ``sheet``.
     """
-    module = discovery.load(PACKAGE, name, "follow")
+    module = discovery.load(PACKAGE, follower.name, "follow")
+    folder = results / samples[0].series
+    outcome = module.follow(
+        _timeline(results, samples, follower, sheet, registers=registers), follower.settings, limits
+    )
+    provenance = {"settings": follower.settings.model_dump(mode="json"), "code_digest": follower.digest}
+    write_result(folder, follower.name, outcome.result, provenance)
+    write_csv(folder / f"{follower.name}.csv", outcome.over_time)
+
+
+def _timeline(
+    results: Path, samples: Sequence[Sample], follower: Follower, sheet: Path, *, registers: bool
+) -> Timeline:
+    module = discovery.load(PACKAGE, follower.name, "follow")
+    placed = [sample for sample in samples if is_in_place(results, sample, registers=registers)]
+    folders = {sample.timestep: _step(results, sample) for sample in placed}
     records = {
-        sample.timestep: {need: scalars(_step(results, sample) / f"{need}.json") for need in module.NEEDS}
-        for sample in samples
-        if is_in_place(results, sample, registers=registers)
+        step: {need: scalars(folder / f"{need}.json") for need in module.NEEDS} for step, folder in folders.items()
     }
-    write_csv(results / samples[0].series / f"{name}.csv", module.follow(samples, records, settings))
+    series = samples[0].series
+    return Timeline(
+        samples=tuple(samples),
+        records=records,
+        tables=_tables(folders, module.NEEDS),
+        maps=_maps(folders, module.NEEDS),
+        volumes=_volumes(folders, getattr(module, "READS", ())),
+        followed={
+            other: _read_table(results / series / f"{other}.csv")
+            for other in tables_read(follower.name, follower.settings)
+        },
+        files={name: sheet.parent / name for name in files_read(series, follower.name, follower.settings)},
+    )
+
+
+def _tables(folders: Mapping[str, Path], needs: Sequence[str]) -> Lazy[tuple[str, str], pd.DataFrame]:
+    paths = {(step, need): folder / f"{need}.parquet" for step, folder in folders.items() for need in needs}
+    return Lazy(tuple(key for key, path in paths.items() if path.is_file()), lambda key: pd.read_parquet(paths[key]))
+
+
+def _maps(folders: Mapping[str, Path], needs: Sequence[str]) -> Lazy[tuple[str, str], Map]:
+    paths = {
+        (step, Path(file).stem): folder / MAPS / file
+        for step, folder in folders.items()
+        for need in needs
+        for file in maps_listed(folder / f"{need}.json")
+        if file.endswith(".tif")
+    }
+    return Lazy(tuple(paths), lambda key: read_map(paths[key]))
+
+
+def _volumes(folders: Mapping[str, Path], kinds: Sequence[str]) -> Lazy[tuple[str, str], Volume]:
+    paths = {(step, kind): folder / f"{kind}{STORE_SUFFIX}" for step, folder in folders.items() for kind in kinds}
+    return Lazy(tuple(paths), lambda key: open_store(paths[key]))
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype={"timestep": str, "since": str})  # both name timesteps, such as 001
 
 
 def is_in_place(results: Path, sample: Sample, *, registers: bool) -> bool:

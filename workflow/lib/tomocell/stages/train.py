@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tomocell.models.settings import ModelSettings
+    from tomocell.training.interruptions import TimeLimit
     from tomocell.volumes.volume import Classes
 
 log = logging.getLogger(__name__)
@@ -27,11 +28,18 @@ CHECKPOINTS = "checkpoints"
 BULKY = {"planes_of", "tiles", "centres", "boxes", "label_sets"}  # of entries: they stand in training_set.json
 
 
-def train(results: Path, model: ModelSettings, classes: Classes, network_settings: dict[str, object]) -> None:
+def train(
+    results: Path,
+    model: ModelSettings,
+    classes: Classes,
+    network_settings: dict[str, object],
+    limit: TimeLimit | None = None,
+) -> None:
     """Train ``results/models/<name>`` from its ``training_set.json``; every rank calls this, the first one writes.
 
     Raises:
         BadInput: As ``train_network``, or if the weights that start the network cannot be used.
+        InterruptedTrainingError: If it ended at a checkpoint, by a signal or near ``limit``; call it again.
     """
     check_world(int(os.environ.get(WORLD_SIZE, "1")), os.environ)
     folder = results / "models" / model.name
@@ -39,7 +47,7 @@ def train(results: Path, model: ModelSettings, classes: Classes, network_setting
     lightning.seed_everything(model.train.seed, verbose=False)  # before the network draws its first weights
     network, _ = build_network(model.architecture, network_settings, model.planes, len(classes))
     start_network(model.architecture, network_settings, network)
-    outcome = train_network(network, results, training_set, model, classes, folder / CHECKPOINTS)
+    outcome = train_network(network, results, training_set, model, classes, folder / CHECKPOINTS, limit=limit)
     if outcome is not None:
         card = model_card(model, classes, network_settings, training_set, outcome)
         write_csv(folder / "history.csv", pd.DataFrame(outcome.history))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,3 +38,13 @@ class Ahead(Generic[T]):
             while (batch := waiting.popleft().result()) is not end:
                 waiting.append(maker.submit(next, batches, end))
                 yield batch  # type: ignore[misc]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return nothing: which batches are left of an epoch, the learner keeps and tells the sampler.
+
+        The trainer asks for it, and warns of loaders that have no answer.
+        """
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """See ``state_dict``."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tomocell.errors import BadInput, Fault
+from tomocell.nodes import Team, on_every_node
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -190,15 +191,10 @@ def _head(launch: Launch, step: Step, first: str, resolves: Callable[[str], bool
 
 
 def _on_every_node(launch: Launch) -> list[str]:
-    srun = ["srun", f"--nodes={launch.nodes}", f"--ntasks={launch.nodes}", "--ntasks-per-node=1"]
-    if launch.cpus is not None:
-        srun.append(f"--cpus-per-task={launch.cpus}")
-    if launch.gres:
-        # Every rank sees all devices of its node and takes its own by its local rank.
-        srun += [f"--gres={launch.gres}", "--gpu-bind=none"]
     again = [sys.executable, "-m", "tomocell.training.launch", f"--nodes={launch.nodes}", f"--devices={launch.devices}"]
     suffix = [f"--host-suffix={launch.host_suffix}"] if launch.host_suffix else []
-    return [*srun, "--cpu-bind=none", "--kill-on-bad-exit=1", *again, *suffix, "--", *launch.target]
+    team = Team(launch.nodes, launch.cpus, launch.gres)
+    return [*on_every_node(team), *again, *suffix, "--", *launch.target]
 
 
 def _hosts(node_list: str) -> list[str]:

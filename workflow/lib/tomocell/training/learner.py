@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import lightning
+import numpy as np
 import torch
 from torch import distributed
 from torch.utils.data import DataLoader, Dataset, Subset
@@ -43,6 +44,7 @@ class Learner(lightning.LightningModule):  # type: ignore[misc]
         self.register_buffer("weights", torch.tensor(weights), persistent=False)
         self._loss = Loss.of(model)
         self._train_losses: list[float] = []
+        self._within = (0, 0)  # epoch, and how many of its batches have trained, when the checkpoint was written
         self._validation_sums: Tensor | None = None
         self.confusion = torch.zeros(len(weights), len(weights), dtype=torch.int64)
         self._judges = True
@@ -54,6 +56,7 @@ class Learner(lightning.LightningModule):  # type: ignore[misc]
         """Return the patches of this epoch, this rank's share of each batch."""
         self._patches = self._source.random(self._set.part("train"), self.current_epoch)
         self._share = EveryRankItsShare(len(self._patches), self._model.train.batch_size, self._rank, self._world)
+        self._share.first = self._within[1] if self._within[0] == self.current_epoch else 0
         return _loader(self._patches, batch_sampler=self._share)
 
     def val_dataloader(self) -> Ahead[Any]:
@@ -67,9 +70,13 @@ class Learner(lightning.LightningModule):  # type: ignore[misc]
         return _loader(subset, batch_size=max(1, self._model.train.batch_size // self._world))
 
     def on_train_epoch_start(self) -> None:
-        """Seed by epoch, so that a resumed training draws what an undisturbed one would have drawn."""
-        torch.manual_seed(self._model.train.seed * 100_003 + self.current_epoch * self._world + self._rank)
+        """Forget the losses of the epoch before; not called for an epoch that is gone on with."""
         self._train_losses.clear()
+
+    def on_train_batch_start(self, _: Batch, index: int) -> None:
+        """Seed by epoch and batch, so that a resumed training draws what an undisturbed one would have drawn."""
+        place = (self._model.train.seed, self.current_epoch, index, self._rank)
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0]))
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Return the loss of all ranks' batches, scaled so that the ranks' mean gradient is that of the whole batch."""
@@ -135,7 +142,9 @@ class Learner(lightning.LightningModule):  # type: ignore[misc]
         return optimizer
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the history, the schedule and the average with the weights."""
+        """Keep the history, the schedule, the average and the place within the epoch with the weights."""
+        checkpoint["within"] = (self.current_epoch, self.trainer.fit_loop.epoch_loop.batch_progress.current.completed)
+        checkpoint["train_losses"] = self._train_losses
         checkpoint["history"] = self.history
         checkpoint["confusion"] = self.confusion
         checkpoint["schedule"] = self._schedule.state_dict() if self._schedule is not None else None
@@ -143,7 +152,8 @@ class Learner(lightning.LightningModule):  # type: ignore[misc]
             checkpoint["average"] = {"tensors": self._average.tensors, "steps": self._average.steps}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the history, the schedule and the average up again."""
+        """Take the history, the schedule, the average and the place within the epoch up again."""
+        self._within, self._train_losses = checkpoint["within"], list(checkpoint["train_losses"])
         self.history = list(checkpoint["history"])
         self._schedule_state = checkpoint["schedule"]
         if self._average is not None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -11,10 +13,11 @@ import torch
 from torch.utils.data import Dataset
 
 from tomocell.training.augmentations.apply import augment
-from tomocell.volumes.planes import axis_number, read_plane
+from tomocell.volumes.planes import axis_number, read_planes
 from tomocell.volumes.store import open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -84,7 +87,9 @@ class PlaneReader(StoreReader):
         key = (entry.grey, entry.part, plane)
         with self._lock:
             if key not in self._cache:
-                self._cache[key] = self._load(entry, plane)
+                for number, pixels in self._load(entry, plane):
+                    self._cache[entry.grey, entry.part, number] = pixels
+                self._cache.move_to_end(key)
                 while len(self._cache) > 1 and self.cached_bytes() > self._most_bytes:
                     self._counts.pop(self._cache.popitem(last=False)[0], None)
             self._cache.move_to_end(key)
@@ -103,13 +108,31 @@ class PlaneReader(StoreReader):
         """Return what the planes kept take."""
         return sum(grey.nbytes + target.nbytes for grey, target in self._cache.values())
 
-    def _load(self, entry: Entry, plane: int) -> Pixels:
-        store = self.store(entry.grey)
+    def _load(self, entry: Entry, plane: int) -> Iterator[tuple[int, Pixels]]:
+        """Yield a plane, with the others of the entry in the same chunks if memory holds all there are.
+
+        All will be read in an epoch, and most of the time that one takes goes into decoding the chunks.
+        """
+        store, labels = self.store(entry.grey), self.store(entry.annotations)
+        chunk = store.manifest.chunk[self._axis]
+        beside = [other for other in entry.planes if other // chunk == plane // chunk]
+        planes = beside if plane in beside and self._all_fit else [plane]
         last = store.shape[self._axis] - 1
-        wanted = [min(max(index, 0), last) for index in range(plane - self._reach, plane + self._reach + 1)]
-        grey = np.stack([read_plane(store, self._axis, index) for index in wanted])
-        labels = entry.labels(self.store(entry.annotations), self._set.ignore_value)
-        return self.normalised(grey), self._index[read_plane(labels, self._axis, plane)]
+        reach = range(-self._reach, self._reach + 1)
+        wanted = sorted({min(max(index + step, 0), last) for index in planes for step in reach})
+        grey = dict(zip(wanted, read_planes(store, self._axis, wanted, store.manifest.chunk), strict=True))
+        part = entry.labels(labels, self._set.ignore_value)
+        targets = read_planes(part, self._axis, planes, labels.manifest.chunk)
+        for index, target in zip(planes, targets, strict=True):
+            stack = np.stack([grey[min(max(index + step, 0), last)] for step in reach])
+            yield index, (self.normalised(stack), self._index[target])
+
+    @cached_property
+    def _all_fit(self) -> bool:
+        """Whether memory holds all planes of the training set: else planes read ahead would drive out others."""
+        pixel = 4 * (2 * self._reach + 1) + 2
+        sizes = [len(entry.planes) * math.prod(self.shape(entry)) * pixel for entry in self._set.entries]
+        return sum(sizes) <= self._most_bytes
 
 
 class RandomPatches(Dataset[Sample]):

@@ -16,6 +16,9 @@ class EveryRankItsShare(Sampler[list[int]]):
     """Batches of indices for one rank; the shares of all ranks make up the global batch.
 
     The last, incomplete batch is left out, so that no rank waits for another.
+
+    Attributes:
+        first: Batch to begin with, where those before it have trained already; the length counts all.
     """
 
     def __init__(self, samples: int, batch: int, rank: int, world: int) -> None:
@@ -33,12 +36,13 @@ class EveryRankItsShare(Sampler[list[int]]):
             raise BadInput(Fault("training set", f"{samples} patches", f"at least one batch of {batch}", remedy))
         self._steps = samples // batch
         self._batch, self._rank, self._world = batch, rank, world
+        self.first = 0
 
     def __len__(self) -> int:
         return self._steps
 
     def __iter__(self) -> Iterator[list[int]]:
-        return map(self.batch, range(self._steps))
+        return map(self.batch, range(self.first, self._steps))
 
     def batch(self, step: int) -> list[int]:
         """Return this rank's samples of a step."""

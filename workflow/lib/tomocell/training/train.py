@@ -17,6 +17,7 @@ from lightning.pytorch.plugins.environments import LightningEnvironment, TorchEl
 
 from tomocell.errors import BadInput, Fault
 from tomocell.models._parts.weights import read_checkpoint
+from tomocell.training.interruptions import Interruptions, TimeLimit
 from tomocell.training.learner import Learner
 from tomocell.training.modules import weights_digest
 from tomocell.training.progress import LiveHistory, check_tensorboard
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # what devices there are not, and advertisements
-FINGERPRINT = "fingerprint.txt"
+FINGERPRINT, LAST = "fingerprint.txt", "last.ckpt"
 BF16_CAPABILITY = 8  # A100 and later; what came before computes bf16 by detours
 
 
@@ -59,13 +60,15 @@ class Outcome:
     precision: str
 
 
-def train_network(
+def train_network(  # noqa: PLR0913
     network: AnySize,
     results: Path,
     training_set: TrainingSet,
     model: ModelSettings,
     classes: Classes,
     checkpoints: Path,
+    *,
+    limit: TimeLimit | None = None,
 ) -> Outcome | None:
     """Train ``network``; go on from the last checkpoint in ``checkpoints`` if it is of the same training.
 
@@ -76,13 +79,15 @@ def train_network(
     Raises:
         BadInput: If the number of ranks is not what was asked for, there are fewer samples than a batch,
             or the loss is not finite.
+        InterruptedTrainingError: If it ended at a checkpoint, by a signal or near ``limit``; call it again.
     """
     check_tensorboard(wanted=model.tensorboard)
     last = _last_checkpoint(checkpoints, fingerprint(training_set, model, classes))
     learner = Learner(network, Source.of(results, training_set, classes, model), training_set, model)
     patience, minutes = stop_rules(model.train)
     curves = results / "tensorboard" / model.name if model.tensorboard else None
-    trainer = _trainer(model, checkpoints, [patience, minutes, LiveHistory(checkpoints, curves)])
+    interruptions = Interruptions(checkpoints / LAST, model.checkpoint_min, limit or TimeLimit())
+    trainer = _trainer(model, checkpoints, [patience, minutes, LiveHistory(checkpoints, curves), interruptions])
     if last is not None:
         log.info("going on from %s", last)
     trainer.fit(learner, ckpt_path=last, weights_only=True)
@@ -140,7 +145,9 @@ def _trainer(model: ModelSettings, checkpoints: Path, rules: list[Callback]) -> 
         save_on_train_epoch_end=False,
     )
     # Written last of all, when the epoch is over: what it holds of the best epoch and of patience is then up to date.
-    latest = ModelCheckpoint(checkpoints, filename="last", enable_version_counter=False, save_on_train_epoch_end=True)
+    latest = ModelCheckpoint(
+        checkpoints, filename=LAST.removesuffix(".ckpt"), enable_version_counter=False, save_on_train_epoch_end=True
+    )
     return lightning.Trainer(
         accelerator="gpu" if torch.cuda.is_available() else "cpu",
         devices=local,
@@ -166,7 +173,7 @@ def _trainer(model: ModelSettings, checkpoints: Path, rules: list[Callback]) -> 
 def _last_checkpoint(checkpoints: Path, mark: str) -> Path | None:
     """Return the checkpoint to go on from; clear away those of another training."""
     note = checkpoints / FINGERPRINT
-    last = checkpoints / "last.ckpt"
+    last = checkpoints / LAST
     if _read(note) == mark:
         if last.is_file():
             read_checkpoint(last, "delete the folder of checkpoints, and train anew")

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tomocell.errors import BadInput, Fault
 from tomocell.volumes.publish import atomic_file, write_bytes_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tomocell.analyses.result import Map
+    from numpy.typing import NDArray
 
 UM_PER_CM = 1e4
 PNG_DPI = 120
+
+
+@dataclass(frozen=True)
+class Map:
+    """A picture with numbers.
+
+    Attributes:
+        values: Shape (rows, columns).
+        pixel_size_um: Edge of a pixel along (rows, columns), micrometres.
+        unit: Unit of the values; empty for a share.
+    """
+
+    values: NDArray[Any]
+    pixel_size_um: tuple[float, float]
+    unit: str
 
 
 def write_map(path: Path, name: str, content: Map) -> None:
@@ -32,6 +49,29 @@ def write_map(path: Path, name: str, content: Map) -> None:
             metadata={"unit": "um", "axes": "YX", "Labels": [f"{name} [{content.unit or '1'}]"]},
         )
     write_bytes_atomically(path.with_suffix(".png"), _picture(name, content))
+
+
+def read_map(path: Path) -> Map:
+    """Read a map that ``write_map`` wrote; values as float32.
+
+    Raises:
+        BadInput: If the file is no such map.
+    """
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as file:
+            label = str(dict(file.imagej_metadata or {})["Labels"])  # tifffile gives a single one bare
+            pixel_um = [_pixel_um(file.pages.first, f"{axis}Resolution") for axis in "YX"]
+            return Map(file.asarray(), (pixel_um[0], pixel_um[1]), label.rpartition("[")[2].rstrip("]").strip("1"))
+    except (OSError, KeyError, IndexError, tifffile.TiffFileError) as error:
+        remedy = "delete the record beside it and run again"
+        raise BadInput(Fault(str(path), repr(error), "a map with its scale, as analyses write it", remedy)) from error
+
+
+def _pixel_um(page: Any, tag: str) -> float:  # noqa: ANN401
+    pixels, micrometres = page.tags[tag].value
+    return float(micrometres / pixels)
 
 
 def _picture(name: str, content: Map) -> bytes:

@@ -23,6 +23,7 @@ class Timestep:
         name: ``t`` and the minutes of current so far.
         state: pristine, charge, half_cycle, discharge or full_cycle.
         time_min: Minutes of current so far.
+        clock_min: Minutes since the first scan, rests included where there are any.
         current_ma: Current of the periods before this scan; negative on discharge.
         charged: Current periods of charge so far.
         discharged: Current periods of discharge so far.
@@ -32,6 +33,7 @@ class Timestep:
     name: str
     state: str
     time_min: float
+    clock_min: float
     current_ma: float
     charged: int
     discharged: int
@@ -63,8 +65,10 @@ def _timestep(settings: CellSettings, index: int, done: int) -> Timestep:
     half = settings.periods_per_half_cycle
     charged, discharged = min(done, half), max(done - half, 0)
     time_min = done * settings.period_min
+    clock_min = done * (settings.period_min + settings.rest_min)
     current = 0.0 if done == 0 else settings.current_ma * (-1 if discharged else 1)
-    return Timestep(index, f"t{time_min:03.0f}", _state(done, half), time_min, current, charged, discharged)
+    name = f"t{time_min:03.0f}"
+    return Timestep(index, name, _state(done, half), time_min, clock_min, current, charged, discharged)
 
 
 def _state(done: int, half: int) -> str:

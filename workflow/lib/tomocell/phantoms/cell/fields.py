@@ -10,7 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Map = "NDArray[np.float64]"
+    Map = NDArray[np.float64]
+
 TAPS = 4
 
 
@@ -59,24 +60,59 @@ class Sites:
             chance=jitter[4],
         )
 
-    def hills(
-        self, heights: NDArray[np.float64], power: float, warp: tuple[NDArray[np.float64], NDArray[np.float64]]
-    ) -> NDArray[np.float64]:
+    def nearest(self, chosen: NDArray[np.bool_], rim: float, warp: tuple[Map, Map]) -> NDArray[np.intp]:
+        """Return which of the ``chosen`` sites is nearest by its outline, where one is within ``rim``; -1 elsewhere."""
+        result = np.full(warp[0].shape, -1, dtype=np.intp)
+        least = np.full(warp[0].shape, rim)
+        reach = self._reach(warp) + int(np.ceil(rim))
+        for site in np.flatnonzero(chosen).tolist():
+            window = self._window(site, reach[site], warp[0].shape)
+            beyond = self._distance(site, window, warp) - self.radius[site]
+            is_nearer = beyond < least[window]
+            least[window][is_nearer] = beyond[is_nearer]
+            result[window][is_nearer] = site
+        return result
+
+    def crowded(self, chosen: NDArray[np.bool_], margin: float) -> list[tuple[int, int]]:
+        """Return the pairs of ``chosen`` sites whose outlines, not warped, come closer than ``margin``."""
+        from scipy.spatial import cKDTree
+
+        numbers = np.flatnonzero(chosen)
+        if len(numbers) == 0:
+            return []
+        tree = cKDTree(np.column_stack([self.y[numbers], self.x[numbers]]))
+        pairs = tree.query_pairs(2 * float(self.radius[numbers].max()) + margin, output_type="ndarray")
+        first, second = numbers[pairs[:, 0]], numbers[pairs[:, 1]]
+        apart = np.hypot(self.y[first] - self.y[second], self.x[first] - self.x[second])
+        near = apart < self.radius[first] + self.radius[second] + margin
+        return sorted(zip(first[near].tolist(), second[near].tolist(), strict=True))
+
+    def hills(self, heights: NDArray[np.float64], power: float, warp: tuple[Map, Map]) -> NDArray[np.float64]:
         """Return the map of the highest of all hills ``h (1 - (r/R)^power)``, 0 between them.
 
         ``warp`` (Y and X displacement maps, in nodes) makes the outlines irregular.
         """
-        shape = warp[0].shape
-        result = np.zeros(shape)
-        reach = np.ceil(self.radius + max(float(np.abs(part).max()) for part in warp)).astype(int) + 1
-        for site in np.flatnonzero(heights > 0):
-            rows, columns = (
-                slice(max(int(centre) - reach[site], 0), max(min(int(centre) + reach[site] + 1, size), 0))
-                for centre, size in ((self.y[site], shape[0]), (self.x[site], shape[1]))
-            )
-            window = (rows, columns)
-            dy = np.arange(rows.start, rows.stop)[:, None] + warp[0][window] - self.y[site]
-            dx = np.arange(columns.start, columns.stop) + warp[1][window] - self.x[site]
-            hill = heights[site] * (1 - (np.hypot(dy, dx) / self.radius[site]) ** power)
+        result = np.zeros(warp[0].shape)
+        reach = self._reach(warp)
+        for site in np.flatnonzero(heights > 0).tolist():
+            window = self._window(site, reach[site], warp[0].shape)
+            hill = heights[site] * (1 - (self._distance(site, window, warp) / self.radius[site]) ** power)
             np.maximum(result[window], hill, out=result[window])
         return result
+
+    def _reach(self, warp: tuple[Map, Map]) -> NDArray[np.intp]:
+        return np.ceil(self.radius + max(float(np.abs(part).max()) for part in warp)).astype(int) + 1
+
+    def _window(self, site: int, reach: int, shape: tuple[int, ...]) -> tuple[slice, slice]:
+        rows, columns = (
+            slice(max(int(centre) - reach, 0), max(min(int(centre) + reach + 1, size), 0))
+            for centre, size in ((self.y[site], shape[0]), (self.x[site], shape[1]))
+        )
+        return rows, columns
+
+    def _distance(self, site: int, window: tuple[slice, slice], warp: tuple[Map, Map]) -> NDArray[np.float64]:
+        """Return how far the nodes of a window are from a site once they are warped."""
+        rows, columns = window
+        dy = np.arange(rows.start, rows.stop)[:, None] + warp[0][window] - self.y[site]
+        dx = np.arange(columns.start, columns.stop) + warp[1][window] - self.x[site]
+        return np.asarray(np.hypot(dy, dx))

@@ -1,17 +1,18 @@
 """The cell at a point, compiled: what is there, how grey it is, and what the scanner adds.
 
 Every number depends on the point and the voxel's own index alone, never on the block that it is computed with.
-All compiled functions stand in this one file, since numba's cache does not notice changes in another.
+All compiled functions but those of ``noise`` stand in this one file, since numba's cache does not notice changes in
+another.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
+
+from tomocell.phantoms.cell.noise import GOLDEN, hash_of, jit, noise_at, normal_at, scramble, uniform
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,13 +21,9 @@ if TYPE_CHECKING:
 
 PHASES = 7  # background, dendrite, pit, deposited, redeposited, stripping and plating electrode, in this order
 ELECTRODE, PIT, REDEPOSITED, FILM, PLATING, DENDRITE = range(6)
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-MIX_A = np.uint64(0xBF58476D1CE4E5B9)
-MIX_B = np.uint64(0x94D049BB133111EB)
-PRIME_Y = np.uint64(0xC2B2AE3D27D4EB4F)
-PRIME_X = np.uint64(0x165667B19E3779F9)
-UNIT = 1.0 / 9007199254740992.0  # 2**-53
-ROOT_12 = math.sqrt(12.0)
+LOWER, UPPER = range(2)
+HEIGHT, FOOT = range(2)
+DEAD, CASING = PHASES, PHASES + 1  # parts of dendrite and background that are told apart in ``parts_at``
 WARP_VOXELS = 1.4
 WARP_LENGTH = 5.0
 WARP_RISE = 12.0
@@ -34,61 +31,6 @@ NEAR = 3.0  # voxels beyond the highest dendrite, or below the film, where ramps
 FADED = 6.0  # widths from the interphase, where exp(-36) is nothing
 RING_WIDTH = 1.3
 RING_LENGTH = 40.0
-F = TypeVar("F", bound=Callable[..., object])
-
-
-def jit(function: F) -> F:
-    """Compile a function, keep the result on disk, and let threads run it side by side."""
-    compiled: F = njit(cache=True, nogil=True, error_model="numpy")(function)
-    return compiled
-
-
-@jit
-def scramble(state: np.uint64) -> np.uint64:
-    """Return well-mixed bits of a counter (the finaliser of SplitMix64, doi:10.1145/2714064.2660195)."""
-    state = (state ^ (state >> np.uint64(30))) * MIX_A
-    state = (state ^ (state >> np.uint64(27))) * MIX_B
-    return state ^ (state >> np.uint64(31))
-
-
-@jit
-def hash_of(seed: np.uint64, z: int, y: int, x: int) -> np.uint64:
-    """Return random bits that belong to a lattice point."""
-    state = scramble(seed + GOLDEN * np.uint64(z))
-    state = scramble(state + PRIME_Y * np.uint64(y))
-    return scramble(state + PRIME_X * np.uint64(x))
-
-
-@jit
-def uniform(bits: np.uint64) -> float:
-    """Return a number in [0, 1) from random bits."""
-    return np.float64(bits >> np.uint64(11)) * UNIT
-
-
-@jit
-def noise_at(seed: np.uint64, z: float, y: float, x: float) -> float:
-    """Return smooth noise of zero mean and unit variance at a point of the unit lattice."""
-    k, j, i = math.floor(z), math.floor(y), math.floor(x)
-    fz, fy, fx = z - k, y - j, x - i
-    total, power = 0.0, 0.0
-    for dz in range(2):
-        wz = fz if dz else 1.0 - fz
-        for dy in range(2):
-            wy = wz * (fy if dy else 1.0 - fy)
-            for dx in range(2):
-                weight = wy * (fx if dx else 1.0 - fx)
-                total += weight * (uniform(hash_of(seed, int(k) + dz, int(j) + dy, int(i) + dx)) - 0.5)
-                power += weight * weight
-    return total * ROOT_12 / math.sqrt(power)
-
-
-@jit
-def normal_at(seed: np.uint64, z: int, y: int, x: int) -> float:
-    """Return a normal deviate that belongs to a voxel (Box and Muller, doi:10.1214/aoms/1177706645)."""
-    bits = hash_of(seed, z, y, x)
-    first = (np.float64(bits >> np.uint64(32)) + 1.0) / 4294967296.0
-    second = np.float64(bits & np.uint64(0xFFFFFFFF)) / 4294967296.0
-    return math.sqrt(-2.0 * math.log(first)) * math.cos(2.0 * math.pi * second)
 
 
 @jit
@@ -123,6 +65,35 @@ def dendrite_at(cell: Cell, z: float, y: float, x: float, film: float) -> tuple[
     p, q, r = z / WARP_LENGTH, y / WARP_LENGTH, x / WARP_LENGTH
     v = y + cell.rim + lean * noise_at(seed, p, q, r)
     return height_at(cell.maps, DENDRITE, v, x + cell.rim + lean * noise_at(seed + np.uint64(1), p, q, r))
+
+
+@jit
+def dead_at(cell: Cell, z: float, y: float, x: float) -> float:
+    """Return the share of a voxel in dendrites without contact: from their tips down to the gap above their feet."""
+    low, high = cell.dead_reach
+    if cell.dead.shape[0] == 0 or z < low - NEAR or z > high + NEAR:
+        return 0.0
+    seed = cell.seed + np.uint64(1)
+    p, q, r = z / WARP_LENGTH, y / WARP_LENGTH, x / WARP_LENGTH
+    v = y + cell.rim + WARP_VOXELS * noise_at(seed, p, q, r)
+    u = x + cell.rim + WARP_VOXELS * noise_at(seed + np.uint64(1), p, q, r)
+    height, slope = height_at(cell.dead, HEIGHT, v, u)
+    if height <= cell.dead_gap:
+        return 0.0
+    foot, _ = height_at(cell.dead, FOOT, v, u)
+    return max(beyond(z, foot - height, slope, cell.edge) - beyond(z, foot - cell.dead_gap, 0.0, cell.edge), 0.0)
+
+
+@jit
+def outer_at(cell: Cell, z: float, y: float, x: float) -> tuple[float, float]:
+    """Return the shares of a voxel beyond the outer face of the stripping and of the plating electrode."""
+    if cell.outer.shape[0] == 0:
+        return 0.0, 0.0
+    v, u = y + cell.rim, x + cell.rim
+    height, slope = height_at(cell.outer, LOWER, v, u)
+    below = 1.0 - beyond(z, height, slope, cell.edge)
+    height, slope = height_at(cell.outer, UPPER, v, u)
+    return below, beyond(z, height, slope, cell.edge)
 
 
 @jit
@@ -164,12 +135,16 @@ def inclusion_at(cell: Cell, z: float, y: float, x: float) -> tuple[float, float
 
 
 @jit
-def mixture_at(cell: Cell, z: float, y: float, x: float) -> tuple[float, ...]:
-    """Return the shares of the seven phases at a point, inclusions counted as background; they sum to 1."""
+def parts_at(cell: Cell, z: float, y: float, x: float) -> tuple[float, ...]:
+    """Return the shares at a point of the phases (without what follows), dead dendrites and casing; they sum to 1.
+
+    Inclusions are counted as background.
+    """
     maps, edge = cell.maps, cell.edge
     v, u = y + cell.rim, x + cell.rim
+    below, above = outer_at(cell, z, y, x)
     height, slope = height_at(maps, ELECTRODE, v, u)
-    electrode = beyond(z, height, slope, edge)
+    electrode = min(1.0 - below, beyond(z, height, slope, edge))
     height, slope = height_at(maps, PIT, v, u)
     pit = min(electrode, beyond(z, height, slope, edge))
     height, slope = height_at(maps, REDEPOSITED, v, u)
@@ -180,17 +155,38 @@ def mixture_at(cell: Cell, z: float, y: float, x: float) -> tuple[float, ...]:
     dendrite = min(redeposited, max(film, beyond(z, height - rise, lean, edge))) if rise > 0 else film
     height, slope = height_at(maps, PLATING, v, u)
     plating = min(film, beyond(z, height, slope, edge))
+    above = min(plating, above)
+    dead = min(dead_at(cell, z, y, x), redeposited - dendrite)
     inclusion, _ = inclusion_at(cell, z, y, x)
     rest = 1.0 - inclusion
     return (
-        (redeposited - dendrite) * rest + inclusion,
+        (redeposited - dendrite - dead) * rest + inclusion,
         (dendrite - film) * rest,
         (electrode - pit) * rest,
         (film - plating) * rest,
         (pit - redeposited) * rest,
-        (1.0 - electrode) * rest,
-        plating * rest,
+        (1.0 - below - electrode) * rest,
+        (plating - above) * rest,
+        dead * rest,
+        (below + above) * rest,
     )
+
+
+@jit
+def mixture_of(parts: tuple[float, ...]) -> tuple[float, ...]:
+    """Return the shares of the seven phases: dead dendrites are dendrites, casing is background."""
+    background, dendrite = parts[0] + parts[CASING], parts[1] + parts[DEAD]
+    return (background, dendrite, parts[2], parts[3], parts[4], parts[5], parts[6])
+
+
+@jit
+def largest_of(shares: tuple[float, ...]) -> int:
+    """Return the phase of the largest share, the first of equal ones."""
+    best = 0
+    for phase in range(1, PHASES):
+        if shares[phase] > shares[best]:
+            best = phase
+    return best
 
 
 @jit
@@ -215,10 +211,12 @@ def line_at(distance: float, slope: float, width: float) -> float:
 @jit
 def grey_at(cell: Cell, look: Look, z: float, y: float, x: float) -> float:
     """Return the grey value of the sample at a point, before the scanner spoils it."""
-    shares = mixture_at(cell, z, y, x)
+    parts = parts_at(cell, z, y, x)
+    shares = mixture_of(parts)
     grey = 0.0
     for phase in range(PHASES):
         grey += shares[phase] * look.grey[phase]
+    grey += parts[CASING] * (look.casing - look.grey[0])
     moss = look.texture * (2 * shares[1] + shares[3] + shares[4])
     if moss > 0:
         length = look.texture_length
@@ -277,12 +275,8 @@ def fill_phases(out: NDArray[np.uint8], first: tuple[int, int, int], cell: Cell)
     for k in range(out.shape[0]):
         for j in range(out.shape[1]):
             for i in range(out.shape[2]):
-                shares = mixture_at(cell, float(first[0] + k), float(first[1] + j), float(first[2] + i))
-                best = 0
-                for phase in range(1, PHASES):
-                    if shares[phase] > shares[best]:
-                        best = phase
-                out[k, j, i] = best
+                parts = parts_at(cell, float(first[0] + k), float(first[1] + j), float(first[2] + i))
+                out[k, j, i] = largest_of(mixture_of(parts))
 
 
 @jit
@@ -293,6 +287,18 @@ def sum_shares(
     for k in range(size[0]):
         for j in range(size[1]):
             for i in range(size[2]):
-                shares = mixture_at(cell, float(first[0] + k), float(first[1] + j), float(first[2] + i))
+                shares = mixture_of(parts_at(cell, float(first[0] + k), float(first[1] + j), float(first[2] + i)))
                 for phase in range(PHASES):
                     totals[k, phase] += shares[phase]
+
+
+@jit
+def sum_dead(totals: NDArray[np.float64], first: tuple[int, int, int], size: tuple[int, int, int], cell: Cell) -> None:
+    """Add up dead dendrites into ``totals`` (2,): their shares, and the voxels that count as theirs."""
+    for k in range(size[0]):
+        for j in range(size[1]):
+            for i in range(size[2]):
+                parts = parts_at(cell, float(first[0] + k), float(first[1] + j), float(first[2] + i))
+                totals[0] += parts[DEAD]
+                if parts[DEAD] > parts[1] and largest_of(mixture_of(parts)) == 1:
+                    totals[1] += 1.0

@@ -14,6 +14,10 @@ class Cell(NamedTuple):
 
     Attributes:
         maps: (Y, X, 6) height maps, see ``surfaces.Surfaces.stacked``.
+        outer: (Y, X, 2) outer faces of the two electrodes; (0, 0, 2) where they reach beyond the region of interest.
+        dead: (Y, X, 2) height and foot of dendrites without contact; (0, 0, 2) where there are none.
+        dead_reach: Lowest and highest plane of those.
+        dead_gap: Gap at their feet.
         rim: Nodes of the maps before voxel 0.
         highest: Highest dendrite, to skip the search for them elsewhere.
         edge: Width of the ramp between materials.
@@ -27,6 +31,10 @@ class Cell(NamedTuple):
     """
 
     maps: NDArray[np.float32]
+    outer: NDArray[np.float32]
+    dead: NDArray[np.float32]
+    dead_reach: tuple[float, float]
+    dead_gap: float
     rim: int
     highest: float
     edge: float
@@ -52,6 +60,7 @@ class Look(NamedTuple):
     """Grey values by phase, textures, interphase, and what the scanner adds."""
 
     grey: NDArray[np.float64]
+    casing: float
     inclusion: float
     interphase: float
     interphase_width: float

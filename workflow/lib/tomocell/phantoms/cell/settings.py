@@ -17,6 +17,11 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class ScanSettings(Frozen):
     """What the instrument sees."""
 
+    scale: Count = Field(
+        1,
+        description="The whole cell this many times as large along every axis: scan, margins, electrodes and layers of "
+        "inclusions; films, pits and dendrites keep their size, so that there are more of them.",
+    )
     shape: tuple[Count, Count, Count] = Field((112, 144, 144), description="Voxels of a scan along (Z, Y, X).")
     roi_margin_voxels: tuple[Index, Index, Index] = Field(
         (8, 8, 8), description="Rim of the reference scan outside the ROI; must exceed every displacement."
@@ -30,11 +35,20 @@ class ElectrochemistrySettings(Frozen):
 
     current_ma: float = Field(0.75, gt=0, description="Current while it flows, mA.")
     period_min: float = Field(10, gt=0, description="Length of a current period, min; rests do not count.")
+    rest_min: float = Field(
+        0,
+        ge=0,
+        description="Rest after each period with the scan in its middle, min; 0: times are minutes of current, and "
+        "there is no cycling curve.",
+    )
     periods_per_half_cycle: int = Field(12, ge=1, description="Current periods of the charge, and of the discharge.")
     periods_between_scans: int = Field(6, ge=1, description="Current periods from one scan to the next.")
     active_area_cm2: float = Field(0.5, gt=0, description="Area that the current spreads over, cm2.")
     capacity_ratio: float = Field(
         0.95, gt=0, le=2, description="Visible lithium over lithium by Faraday's law, on the side that it is plated on."
+    )
+    capacity_ratio_end: float | None = Field(
+        None, gt=0, le=2, description="The same at the end of the cycle, reached evenly in time; null: it stays."
     )
 
     @model_validator(mode="after")
@@ -53,6 +67,14 @@ class FeatureSettings(Frozen):
 
     stripping_electrode_um: float = Field(33.25, gt=0, description="Pristine stripping electrode in the ROI, um.")
     plating_electrode_um: float = Field(22.6, gt=0, description="Plating electrode in the ROI, um.")
+    casing_um: float = Field(
+        0, ge=0, description="Casing in the ROI beyond each electrode, um, once swollen; 0: the electrodes go on."
+    )
+    swelling_um: float = Field(
+        0,
+        ge=0,
+        description="Way of the plating electrode over the charge, away from the stripping one, um; it stays there.",
+    )
     roughness_um: float = Field(0.7, ge=0, description="Standard deviation of the electrodes' surfaces, um.")
     roughness_length_um: float = Field(16.0, gt=0, description="Length over which surfaces and films vary, um.")
     film_roughness_um: float = Field(0.9, ge=0, description="Standard deviation of the deposited thickness, um.")
@@ -61,6 +83,11 @@ class FeatureSettings(Frozen):
     dendrite_left_share: Share = Field(0.4, description="Height of a dendrite left after the full cycle, mean.")
     dendrite_radius_um: float = Field(7.5, gt=0, description="Radius of a dendrite at its foot, um.")
     dendrite_spacing_um: float = Field(25.0, gt=0, description="Mean distance of dendrites, um.")
+    dendrites_apart: bool = Field(False, description="Leave out dendrites that stand too near others to tell apart.")
+    dead_share: Share = Field(
+        0.0, description="Chance of a dendrite that stands alone to lose contact in the first half of the discharge."
+    )
+    dead_gap_um: float = Field(4.0, gt=0, description="Gap that opens at the root of such a dendrite, um.")
     pit_share: Share = Field(0.2, description="Part of the stripped lithium that is taken from pits.")
     pit_radius_um: float = Field(11.5, gt=0, description="Radius of a pit at its mouth, um.")
     pit_spacing_um: float = Field(26.0, gt=0, description="Mean distance of pits, um.")
@@ -88,6 +115,7 @@ class PictureSettings(Frozen):
     grey_film: float = Field(27800.0, description="Mean grey value of deposited and redeposited lithium.")
     grey_electrode: float = Field(24400.0, description="Mean grey value of the electrodes.")
     grey_pit: float = Field(18800.0, description="Grey value of pits.")
+    grey_casing: float = Field(40500.0, description="Grey value of the casing.")
     grey_inclusion: float = Field(43000.0, description="Mean grey value of inclusions; contrasts vary by a fifth.")
     interphase_grey: float = Field(2600.0, description="Grey added along the thin interphase on the electrodes.")
     interphase_um: float = Field(0.9, gt=0, description="Half width of that interphase, um.")
@@ -119,6 +147,20 @@ class CellSettings(ScanSettings, ElectrochemistrySettings, FeatureSettings, Moti
         """Area of the ROI along the electrodes."""
         return self.roi_size[1] * self.roi_size[2] * self.voxel_size_um**2
 
+    def scaled(self) -> Self:
+        """Return the settings of the cell that ``scale`` makes of this one; their own scale is 1."""
+        factor = self.scale
+        sizes = {name: tuple(factor * size for size in getattr(self, name)) for name in ("shape", "roi_margin_voxels")}
+        thick = ("stripping_electrode_um", "plating_electrode_um", "casing_um", "inclusion_layers")
+        return self.model_copy(update=sizes | {name: factor * getattr(self, name) for name in thick} | {"scale": 1})
+
+    def capacity_ratio_after(self, periods: int) -> float:
+        """Return the visible over the electrochemical lithium after so many current periods of the cycle."""
+        if self.capacity_ratio_end is None:
+            return self.capacity_ratio
+        share = periods / (2 * self.periods_per_half_cycle)
+        return self.capacity_ratio + (self.capacity_ratio_end - self.capacity_ratio) * share
+
     def voxels(self, length_um: float) -> float:
         """Return a length in voxels."""
         return length_um / self.voxel_size_um
@@ -131,11 +173,19 @@ class CellSettings(ScanSettings, ElectrochemistrySettings, FeatureSettings, Moti
         return self
 
     @model_validator(mode="after")
+    def _swells_into_casing(self) -> Self:
+        if self.swelling_um and not self.casing_um:
+            msg = f"swelling_um {self.swelling_um:g} without casing_um; expected a casing that shows the outer faces"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
     def _layers_fit(self) -> Self:
         moved = faraday_um(self, self.periods_per_half_cycle)
         half = self.roi_size[0] * self.voxel_size_um / 2
-        stripping = self.stripping_electrode_um + max(self.capacity_ratio - 1, 0) * moved
-        plating = self.plating_electrode_um + self.capacity_ratio * moved
+        ratio = max(self.capacity_ratio, self.capacity_ratio_end or 0)
+        stripping = self.casing_um + self.stripping_electrode_um + max(ratio - 1, 0) * moved
+        plating = self.casing_um + self.swelling_um + self.plating_electrode_um + ratio * moved
         if self.stripping_electrode_um <= moved:
             msg = f"stripping_electrode_um {self.stripping_electrode_um:g} is stripped away: expected over {moved:g}"
             raise ValueError(msg)

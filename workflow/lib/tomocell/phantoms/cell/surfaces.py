@@ -9,16 +9,20 @@ thicknesses in the region of interest obey Faraday's law:
 - discharge: redeposited lithium is ``capacity_ratio`` times the lithium of the charge passed since the half cycle; it
   fills pits from their mouths and then covers them, which leaves voids at the bottom of some; deposited lithium
   dissolves, dendrites shrink.
+
+The cell may swell: the plating electrode moves away over the charge with all that grows on it. Dendrites may lose
+contact on discharge and stay where they are. A share of lithium that grows over the cycle may not be seen.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from tomocell.phantoms.cell.chronology import faraday_um
+from tomocell.phantoms.cell.dendrites import APART_VOXELS, Dendrites
 from tomocell.phantoms.cell.fields import Sites, smooth_noise
 
 if TYPE_CHECKING:
@@ -31,12 +35,10 @@ if TYPE_CHECKING:
 
 RIM = 4  # nodes beyond the scan, so that points just outside it are still interpolated
 PIT_POWER = 2.0
-DENDRITE_POWER = 3.0
-DENDRITE_CHANCE = 0.65
 LEAST_FILLED = 0.2  # of a pit's depth, by the end of the cycle; a third of the pits fill wholly
 TINY = float(np.finfo(float).tiny)
 WARP_SHARE = 0.25  # of a feature's radius
-STREAM = {"static": 0, "pits": 1, "dendrites": 2}
+STREAM = {"static": 0, "pits": 1, "dendrites": 2, "outer": 5}
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Surfaces:
         film: Face of the deposited lithium towards the electrolyte.
         plating: Face of the plating electrode.
         dendrite: Height of dendrites above the film, voxels.
+        outer: Outer faces of the stripping and of the plating electrode; none where they go on.
+        dead: Height (tip to foot) and foot (z) of the dendrites without contact; none where all have it.
     """
 
     electrode: Map
@@ -58,11 +62,26 @@ class Surfaces:
     film: Map
     plating: Map
     dendrite: Map
+    outer: tuple[Map, ...] = ()
+    dead: tuple[Map, ...] = ()
 
     def stacked(self) -> NDArray[np.float32]:
         """Return all maps as one array (Y, X, 6), in the order of the attributes."""
         maps = (self.electrode, self.pit, self.redeposited, self.film, self.plating, self.dendrite)
         return np.stack(maps, axis=-1).astype(np.float32)
+
+    def paired(self, name: Literal["outer", "dead"]) -> NDArray[np.float32]:
+        """Return a pair of maps as one array (Y, X, 2); (0, 0, 2) where there is none."""
+        maps: tuple[Map, ...] = getattr(self, name) or (np.zeros((0, 0)),) * 2
+        return np.stack(maps, axis=-1).astype(np.float32)
+
+
+def over_roi(settings: CellSettings, values: Map) -> Map:
+    """Return the part of a map over the ROI."""
+    # Nodes are voxel centres, so the mean of the nodes is the midpoint rule over the ROI's area.
+    first = [RIM + start for start in settings.roi_start[1:]]
+    rows, columns = (slice(low, low + size) for low, size in zip(first, settings.roi_size[1:], strict=True))
+    return values[rows, columns]
 
 
 class Landscape:
@@ -79,19 +98,85 @@ class Landscape:
         self._plating = settings.voxels(settings.plating_electrode_um) + roughness * rough[1]
         self._film_variation = settings.voxels(settings.film_roughness_um) * rough[2]
         self._pits, self._pit_warp = self._scatter("pits", settings.pit_spacing_um, settings.pit_radius_um)
-        self._dendrites, self._dendrite_warp = self._scatter(
-            "dendrites", settings.dendrite_spacing_um, settings.dendrite_radius_um
-        )
+        sites, warp = self._scatter("dendrites", settings.dendrite_spacing_um, settings.dendrite_radius_um)
+        self.dendrites = Dendrites(settings, sites, warp)
+        self._dendrite_mean = self._mean(self.dendrites.shape())
+        self.dendrites.kill(self.dendrite_scale(settings.periods_per_half_cycle))
+        outer = np.random.default_rng([settings.seed, STREAM["outer"]])
+        self._outer = [roughness * self._centred(smooth_noise(self.shape, length, outer)) for _ in range(2)]
 
     def at(self, step: Timestep) -> Surfaces:
         """Return the surfaces at a timestep."""
-        start = self.settings.roi_start[0] - 0.5  # the ROI begins at the face of its first plane, not at its centre
+        settings = self.settings
+        low, _ = self._ends()
         uniform, pits, opening = self._stripped(step)
-        electrode = start + uniform - pits
-        pit = electrode + opening
-        redeposited = start + uniform + self._cover(step, pits - opening)
-        plating = start + self.settings.roi_size[0] - self._plating
-        return Surfaces(electrode, pit, redeposited, plating - self._deposited(step), plating, self._dendrite(step))
+        electrode = low + uniform - pits
+        redeposited = low + uniform + self._cover(step, pits - opening)
+        plating = self._plating_face(step.charged)
+        film = plating - self._deposited(step.charged, step.discharged)
+        attached = self.dendrites.attached(self.dendrite_scale(step.charged), step.discharged)
+        return Surfaces(
+            electrode=electrode,
+            pit=electrode + opening,
+            redeposited=redeposited,
+            film=film,
+            plating=plating,
+            dendrite=self.dendrites.hills(attached),
+            outer=self._outer_faces(step) if settings.casing_um else (),
+            dead=self._dead(step) if self.dendrites.dead(step.discharged).any() else (),
+        )
+
+    def dendrite_scale(self, charged: int) -> float:
+        """Return the height that a dendrite of size 1 has after so many periods of charge, voxels."""
+        return self.settings.dendrite_share * self._gained(charged, charged) / max(self._dendrite_mean, TINY)
+
+    def feet(self) -> NDArray[np.float64]:
+        """Return the plane of the film under each site's middle when its dendrite lost contact; not a number else."""
+        half, onset = self.settings.periods_per_half_cycle, self.dendrites.onset
+        feet = np.full(len(onset), np.nan)
+        for period in np.unique(onset[onset > 0]).tolist():
+            film = self._plating_face(half) - self._deposited(half, period - 1)
+            chosen = onset == period
+            feet[chosen] = self.at_sites(film)[chosen]
+        return feet
+
+    def at_sites(self, values: Map) -> NDArray[np.float64]:
+        """Return a map at the middles of the dendrites' sites."""
+        sites = self.dendrites.sites
+        rows, columns = (
+            np.clip(np.rint(centre).astype(np.intp), 0, size - 1)
+            for centre, size in zip((sites.y, sites.x), self.shape, strict=True)
+        )
+        return values[rows, columns]
+
+    def site_voxels(self, site: int) -> tuple[float, float]:
+        """Return the middle of a dendrite, (Y, X) in voxels of the sample frame, its warp undone to first order."""
+        sites, (rows, columns) = self.dendrites.sites, self.dendrites.warp
+        y = float(sites.y[site] - self.at_sites(rows)[site]) - RIM
+        return y, float(sites.x[site] - self.at_sites(columns)[site]) - RIM
+
+    def _dead(self, step: Timestep) -> tuple[Map, Map]:
+        dendrites = self.dendrites
+        heights = dendrites.detached(self.dendrite_scale(self.settings.periods_per_half_cycle), step.discharged)
+        nearest = dendrites.sites.nearest(heights > 0, APART_VOXELS + RIM, dendrites.warp)
+        return dendrites.hills(heights), np.where(nearest < 0, 0.0, self.feet()[nearest])
+
+    def _ends(self) -> tuple[float, float]:
+        """Return where the electrodes would begin and end were they flat and swollen, z in voxels."""
+        start = self.settings.roi_start[0] - 0.5  # the ROI begins at the face of its first plane, not at its centre
+        casing = self.settings.voxels(self.settings.casing_um)
+        return start + casing, start + self.settings.roi_size[0] - casing
+
+    def _outer_faces(self, step: Timestep) -> tuple[Map, Map]:
+        low, high = self._ends()
+        return low + self._outer[0], high - self._swelling_left(step.charged) + self._outer[1]
+
+    def _plating_face(self, charged: int) -> Map:
+        return self._ends()[1] - self._swelling_left(charged) - self._plating
+
+    def _swelling_left(self, charged: int) -> float:
+        """Return how far the plating electrode is from where the charge takes it, voxels."""
+        return self.settings.voxels(self.settings.swelling_um) * (1 - charged / self.settings.periods_per_half_cycle)
 
     def _stripped(self, step: Timestep) -> tuple[Map, Map, Map]:
         """Return what uniform stripping leaves of the electrode, the depth of pits, and what is open of that depth."""
@@ -99,36 +184,25 @@ class Landscape:
         lost = self.settings.voxels(faraday_um(self.settings, step.charged))
         hills = sites.hills(sites.size, PIT_POWER, self._pit_warp)
         scale = share * lost / max(self._mean(hills), TINY)
-        filled = self._discharge(step) * np.clip(2 * sites.chance - 0.3, LEAST_FILLED, 1.0)
+        share_done = step.discharged / self.settings.periods_per_half_cycle
+        filled = share_done * np.clip(2 * sites.chance - 0.3, LEAST_FILLED, 1.0)
         opening = sites.hills(scale * sites.size * (1 - filled), PIT_POWER, self._pit_warp)
         return self._stripping - (1 - share) * lost, scale * hills, opening
 
     def _cover(self, step: Timestep, filled: Map) -> Map:
         """Return the redeposited lithium above the level of uniform stripping."""
-        return self._clipped(0.5 * self._film_variation, self._gained(step.discharged) - self._mean(filled))
+        gained = self._gained(step.discharged, step.charged + step.discharged)
+        return self._clipped(0.5 * self._film_variation, gained - self._mean(filled))
 
-    def _deposited(self, step: Timestep) -> Map:
+    def _deposited(self, charged: int, discharged: int) -> Map:
         settings = self.settings
-        left = 1 - self._discharge(step) * (1 - settings.deposited_left_share)
-        target = (1 - settings.dendrite_share) * self._gained(step.charged) * left
+        left = 1 - discharged / settings.periods_per_half_cycle * (1 - settings.deposited_left_share)
+        target = (1 - settings.dendrite_share) * self._gained(charged, charged) * left
         return self._clipped(self._film_variation, target)
 
-    def _dendrite(self, step: Timestep) -> Map:
-        # Heights are set by the charge; on discharge each dendrite shrinks by its own share, so some stay and some go.
-        settings, sites = self.settings, self._dendrites
-        grown = np.where(sites.chance < DENDRITE_CHANCE, sites.size, 0.0)
-        hills = sites.hills(grown, DENDRITE_POWER, self._dendrite_warp)
-        scale = settings.dendrite_share * self._gained(step.charged) / max(self._mean(hills), TINY)
-        left = np.minimum(2 * settings.dendrite_left_share * sites.chance / DENDRITE_CHANCE, 1.0)
-        heights = scale * grown * (1 - self._discharge(step) * (1 - left))
-        return sites.hills(heights, DENDRITE_POWER, self._dendrite_warp)
-
-    def _gained(self, periods: int) -> float:
-        """Mean thickness of the visible lithium plated in some periods, voxels."""
-        return self.settings.voxels(self.settings.capacity_ratio * faraday_um(self.settings, periods))
-
-    def _discharge(self, step: Timestep) -> float:
-        return step.discharged / self.settings.periods_per_half_cycle
+    def _gained(self, periods: int, done: int) -> float:
+        """Mean thickness of the visible lithium plated in some periods, ``done`` of the cycle, voxels."""
+        return self.settings.voxels(self.settings.capacity_ratio_after(done) * faraday_um(self.settings, periods))
 
     def _scatter(self, name: str, spacing_um: float, radius_um: float) -> tuple[Sites, tuple[Map, Map]]:
         settings = self.settings
@@ -139,13 +213,10 @@ class Landscape:
         return sites, (rows, columns)
 
     def _roi(self, values: Map) -> Map:
-        # Nodes are voxel centres, so the mean of the nodes is the midpoint rule over the ROI's area.
-        first = [RIM + start for start in self.settings.roi_start[1:]]
-        rows, columns = (slice(low, low + size) for low, size in zip(first, self.settings.roi_size[1:], strict=True))
-        return values[rows, columns]
+        return over_roi(self.settings, values)
 
     def _mean(self, values: Map) -> float:
-        return float(self._roi(values).mean())
+        return float(over_roi(self.settings, values).mean())
 
     def _centred(self, values: Map) -> Map:
         return values - self._mean(values)

@@ -32,6 +32,26 @@ MEANING = {
         "Discharge: redeposited over the lithium discharged since the half cycle. The stripping electrode loses all "
         "that is charged"
     ),
+    "electrodes": (
+        "faces of the electrodes along z, um from the first face of the region of interest, means over it (pits and "
+        "films belong to the gap); gap_um is the distance of the inner faces, swelling_um what it has grown by since "
+        "the pristine cell: by the way of the plating electrode and by what was stripped"
+    ),
+    "dead_lithium": (
+        "dendrites that have lost contact: continuous, and counted in the stored phases, where no voxel of theirs "
+        "touches another dendrite, film or electrode by a face, edge or corner"
+    ),
+    "voids": (
+        "what of the pits of the half cycle is not redeposited lithium, counted in the stored phases: areas in percent "
+        "of the region of interest, of_pits in percent of what the pits covered; flattened: thickness of the pits "
+        "minus thickness of the redeposited lithium, where positive"
+    ),
+    "dendrites": (
+        "dendrites higher than a voxel whose middle lies in the region of interest: root and tip in um from its first "
+        "faces (the tip before the dendrite leans), height over its own foot, above_film over the mean plane of the "
+        "film; dendrites that overlap are told one by one"
+    ),
+    "planted": "by analysis and key: what the record of that analysis ought to say",
     "nonrigid": "largest and root-mean-square length in the region of interest of the warp beside the rigid motion",
 }
 ROUND_UM = 6
@@ -74,6 +94,7 @@ def _electrochemistry(settings: CellSettings, step: Timestep, found_um: dict[str
     visible = found_um["redeposited"] if step.discharged else found_um["deposited"] + found_um["dendrite"]
     return {
         "time_min": step.time_min,
+        "clock_min": step.clock_min,
         "current_ma": step.current_ma,
         "charge_mah": charge_mah(settings, half_cycle),
         "net_charge_mah": charge_mah(settings, step.charged - step.discharged),

@@ -44,9 +44,14 @@ STREAM = 4
 def sampled_cell(settings: CellSettings, surfaces: Surfaces) -> Cell:
     """Return the sample of one timestep as the kernels take it."""
     smallest, largest = settings.inclusion_radius_um
-    bottom = settings.roi_start[0] - 0.5 + settings.voxels(settings.stripping_electrode_um + settings.inclusion_gap_um)
+    below = settings.casing_um + settings.stripping_electrode_um + settings.inclusion_gap_um
+    bottom = settings.roi_start[0] - 0.5 + settings.voxels(below)
     return Cell(
         maps=surfaces.stacked(),
+        outer=surfaces.paired("outer"),
+        dead=surfaces.paired("dead"),
+        dead_reach=_reach_of(surfaces),
+        dead_gap=settings.voxels(settings.dead_gap_um),
         rim=RIM,
         highest=float(surfaces.dendrite.max()),
         edge=settings.edge_voxels,
@@ -105,6 +110,14 @@ class PhaseVolume(Volume):
         kernels.sum_shares(totals, self._start, self.shape, self._cell)
         return totals
 
+    def dead(self) -> tuple[float, int]:
+        """Return the voxels of dendrites without contact in the ROI: partial ones in part, and as they are counted."""
+        totals = np.zeros(2)
+        if self._cell.dead.size == 0:
+            return 0.0, 0
+        kernels.sum_dead(totals, self._start, self.shape, self._cell)
+        return float(totals[0]), int(totals[1])
+
 
 class LabelVolume(Volume):
     """The same truth in the values of a network's labels: film and electrode are not yet told apart by side."""
@@ -122,12 +135,22 @@ class LabelVolume(Volume):
         return LABEL_OF_PHASE[self._phases.read(region)]
 
 
+def _reach_of(surfaces: Surfaces) -> tuple[float, float]:
+    """Return the lowest and the highest plane that dead dendrites reach."""
+    if not surfaces.dead:
+        return (0.0, 0.0)
+    height, foot = surfaces.dead
+    inside = height > 0
+    return (float((foot - height)[inside].min()), float(foot[inside].max()))
+
+
 def _look(settings: CellSettings, step: Timestep) -> Look:
     film, electrode = settings.grey_film, settings.grey_electrode
     grey = [settings.grey_electrolyte, settings.grey_dendrite, settings.grey_pit, film, film, electrode, electrode]
     _, height, width = settings.shape
     return Look(
         grey=np.array(grey),
+        casing=settings.grey_casing,
         inclusion=settings.grey_inclusion,
         interphase=settings.interphase_grey,
         interphase_width=settings.voxels(settings.interphase_um),

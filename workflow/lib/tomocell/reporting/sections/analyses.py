@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tomocell.reporting.content import Details, Figure, Row, Section, number_table, pairs_table
-from tomocell.reporting.curves import INDEX_COLUMNS, charts_over_time
+from tomocell.reporting import whole_series
+from tomocell.reporting.content import Details, Figure, Row, Section, number_table
+from tomocell.reporting.curves import charts_over_time
 from tomocell.reporting.distributions import charts_of_tables
-from tomocell.reporting.numbers import describe, format_value, is_number, is_uncertainty, uncertainty_key
+from tomocell.reporting.numbers import describe, is_uncertainty
 from tomocell.reporting.timeaxis import time_axis
+from tomocell.settings import discovery
 from tomocell.settings.digest import parse_module
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from tomocell.reporting.content import Block, Table
@@ -20,7 +24,12 @@ if TYPE_CHECKING:
 
 PLACE = 50
 PACKAGES = ("tomocell.analyses", "tomocell.series")
-KEY_NUMBERS = {"capacity_ratio": "Capacity ratio", "porosity": "Porosity", "tortuosity_z": "Tortuosity along z"}
+FIGURES = "tomocell.reporting.figures"
+LONGEST_TITLE = 40
+KEY_NUMBERS = {
+    "capacity_ratio": "Capacity ratio", "dead_um3": "Dead lithium", "swelling_um": "Swelling",
+    "void_area_percent": "Voids, of the face", "porosity": "Porosity", "tortuosity_z": "Tortuosity along z",
+}  # fmt: skip
 
 
 def build(source: Source) -> list[Section]:
@@ -30,17 +39,46 @@ def build(source: Source) -> list[Section]:
 
 
 def _chapter(source: Source, name: str) -> Section | None:
+    drawn, replaced = _own_figure(source, name)
     frame = source.over_time(name)
-    blocks: list[Block] = []
-    if frame is not None and len(frame):
-        blocks.extend(_over_time(source, name, frame))
-    charts = charts_of_tables(source.objects(name))
-    if charts:
-        blocks.insert(min(len(blocks), 1), Row(charts))
+    curves, numbers = ([], []) if frame is None or frame.empty else _over_time(source, name, frame)
+    generic: dict[str, Callable[[], list[Block]]] = {
+        "scalars": lambda: whole_series.scalars(source, name),
+        "curves": lambda: curves,
+        "objects": lambda: _objects(source, name),
+        "maps": lambda: whole_series.maps(source, name) if name in source.project.study.series else [],
+    }
+    shown = [block for kind, make in generic.items() if kind not in replaced for block in make()]
+    blocks = [*drawn, *shown, *numbers]
     if not blocks:
         return None
     figures = () if frame is None else tuple(_figures(frame))
-    return Section(f"analysis-{name}", describe(name).name, tuple(blocks), explanation(name), figures)
+    title, lead = title_and_lead(describe(name).name, explanation(name))
+    return Section(f"analysis-{name}", title, tuple(blocks), lead, figures)
+
+
+def title_and_lead(name: str, text: str) -> tuple[str, str]:
+    """Return "Faraday comparison" and "The lithium that ..." of "Faraday comparison: the lithium that ..."."""
+    head, colon, rest = text.partition(": ")
+    if not colon or len(head) > LONGEST_TITLE:
+        return name, text
+    return head, rest[:1].upper() + rest[1:]
+
+
+def _own_figure(source: Source, name: str) -> tuple[tuple[Block, ...], frozenset[str]]:
+    """Return what the analysis's own figure draws, and what it stands for; nothing where it draws nothing."""
+    if name not in discovery.names_offering(FIGURES, "draw"):
+        return (), frozenset()
+    module = discovery.load(FIGURES, name, "draw")
+    drawn = module.draw(source)
+    return drawn, frozenset(module.REPLACES if drawn else ())
+
+
+def _objects(source: Source, name: str) -> list[Block]:
+    if name in source.project.study.series:
+        return whole_series.objects(source, name)
+    charts = charts_of_tables(source.objects(name))
+    return [Row(charts)] if charts else []
 
 
 def explanation(name: str) -> str:
@@ -54,14 +92,14 @@ def explanation(name: str) -> str:
     return ""
 
 
-def _over_time(source: Source, name: str, frame: pd.DataFrame) -> list[Block]:
+def _over_time(source: Source, name: str, frame: pd.DataFrame) -> tuple[list[Block], list[Block]]:
+    """Return the curves of a table over time, and its numbers."""
     if "timestep" not in frame:
-        return [_plain_table(frame)]
+        return [], [_plain_table(frame)]
     if len(frame) == 1:
-        return [_single(frame.iloc[0].to_dict())]
+        return [whole_series.numbers_table(frame.iloc[0].to_dict())], []
     charts = charts_over_time(describe(name).name, frame, time_axis(source.samples), source.colors)
-    table = Details("All numbers", (_table(frame),))
-    return [Row(charts), table] if charts else [table]
+    return [Row(charts)] if charts else [], [Details("All numbers", (_table(frame),))]
 
 
 def _table(frame: pd.DataFrame) -> Table:
@@ -70,24 +108,12 @@ def _table(frame: pd.DataFrame) -> Table:
         for key in frame.columns
         if key not in {"series", "timestep", "state"} and not is_uncertainty(key, frame.columns)
     ]
-    return number_table("Value ± standard uncertainty, where one is known", frame, keys)
+    return number_table(whole_series.CAPTION, frame, keys)
 
 
 def _plain_table(frame: pd.DataFrame) -> Table:
     first, *keys = frame.columns
-    return number_table("Value ± standard uncertainty, where one is known", frame, keys, first)
-
-
-def _single(record: dict[Any, Any]) -> Table:
-    keys = [key for key in record if key not in INDEX_COLUMNS and not is_uncertainty(key, record)]
-    entries = {describe(key).name: _with_uncertainty(record, key) for key in keys}
-    return pairs_table("Value ± standard uncertainty, where one is known", entries)
-
-
-def _with_uncertainty(record: dict[Any, Any], key: str) -> str:
-    value = record[key].item() if hasattr(record[key], "item") else record[key]
-    bound = record.get(uncertainty_key(key))
-    return format_value(value, bound if is_number(bound) else None, describe(key).unit)
+    return number_table(whole_series.CAPTION, frame, keys, first)
 
 
 def _figures(frame: pd.DataFrame) -> list[Figure]:
@@ -98,5 +124,5 @@ def _figures(frame: pd.DataFrame) -> list[Figure]:
         if len(known) and "timestep" in known:
             last = known.iloc[-1].to_dict()
             note = f"at {last['timestep']}" if len(frame) > 1 else ""
-            figures.append(Figure(name, _with_uncertainty(last, key), note))
+            figures.append(Figure(name, whole_series.with_uncertainty(last, key), note))
     return figures

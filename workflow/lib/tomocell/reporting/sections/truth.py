@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from tomocell.reporting.content import Cell, Chart, Details, Figure, Key, Row, Section, Table
 from tomocell.reporting.curves import color_of
 from tomocell.reporting.numbers import MINUS, NOTHING, describe, fixed, format_value, is_number
+from tomocell.reporting.planted import COVERAGE
+from tomocell.reporting.sections._planted import over_uncertainty, planted_blocks, planted_of, verdict_of, with_bound
 from tomocell.reporting.svg import Guide, Line, draw
 from tomocell.reporting.timeaxis import time_axis
 from tomocell.reporting.truth import (
@@ -32,10 +34,18 @@ if TYPE_CHECKING:
 
 PLACE = 70
 TITLES = {VOLUME: "Class volumes", THICKNESS: "Effective thicknesses"}
+TOLERANCE = {
+    "percent": f"{AMOUNT_TOLERANCE_PERCENT:g} % of what was planted",
+    "uncertainty": f"{COVERAGE:g} times their stated uncertainty u of what was planted",
+}
 LEAD = (
-    f"This series is a phantom. Amounts within {AMOUNT_TOLERANCE_PERCENT:g} % of what was planted and registrations "
-    f"within {REGISTRATION_TOLERANCE_VOXELS:g} voxel are marked as good. A residue, less than {RESIDUE_PERCENT:g} % of "
+    "This series is a phantom. Amounts within {amounts} and registrations within "
+    f"{REGISTRATION_TOLERANCE_VOXELS:g} voxel are marked as good. A residue, less than {RESIDUE_PERCENT:g} % of "
     "the most that its class had in the series, is shown without a mark, unless it is off by more than that."
+)
+LEAD_PLANTED = (
+    f" All else that was planted is held to {COVERAGE:g} u: 95 % of right values with normal errors lie within, "
+    "and one of twenty does not."
 )
 
 
@@ -56,7 +66,11 @@ def build(source: Source) -> list[Section]:
     full = tuple(_full_table(title, rows) for title, rows in _by_quantity(frame))
     if full:
         blocks.append(Details("Measured, planted, difference", full))
-    return [Section("truth", "Against the truth", tuple(blocks), LEAD, tuple(_figures(shown)))]
+    blocks += planted_blocks(planted_of(frame))
+    within = source.project.study.report.truth_within
+    lead = LEAD.format(amounts=TOLERANCE[within]) + (LEAD_PLANTED if len(planted_of(frame)) else "")
+    figures = _figures(shown, TOLERANCE[within].removesuffix(" of what was planted"))
+    return [Section("truth", "Against the truth", tuple(blocks), lead, tuple(figures))]
 
 
 def _distinct(frame: pd.DataFrame) -> pd.DataFrame:
@@ -121,7 +135,7 @@ def _overview(title: str, rows: pd.DataFrame) -> Table:
 def _difference(row: Mapping[Hashable, Any]) -> Cell:
     percent = row["difference_percent"]
     text = f"{'+' if percent > 0 else ''}{fixed(percent, 1)}" if is_number(percent) else "none"
-    return Cell(text, _verdict_of(row), is_number=True)
+    return Cell(text, verdict_of(row), is_number=True)
 
 
 def _registration_table(rows: pd.DataFrame) -> Table:
@@ -136,46 +150,38 @@ def _registration_table(rows: pd.DataFrame) -> Table:
     return Table(caption, head, tuple(body))
 
 
-def _verdict_of(row: Mapping[Hashable, Any]) -> Verdict:
-    """Return no verdict for a residue that is not judged."""
-    if row["is_within"] is None or row["is_within"] != row["is_within"]:
-        return ""
-    return _verdict(bool(row["is_within"]))
-
-
 def _error(row: Mapping[Hashable, Any]) -> Cell:
-    return Cell(fixed(row["measured"], 3), _verdict_of(row), is_number=True)
+    return Cell(fixed(row["measured"], 3), verdict_of(row), is_number=True)
 
 
 def _full_table(title: str, rows: pd.DataFrame) -> Table:
     unit = "µm³" if rows["quantity"].iloc[0] == VOLUME else "µm"
-    measured = [_with_bound(row) for row in rows.to_dict("records")]
+    measured = [with_bound(row) for row in rows.to_dict("records")]
     planted = [format_value(float(value)) for value in rows["planted"]]
     head = (
         Cell("Timestep"), Cell("Class"), Cell(f"Measured ({unit})", is_number=True),
         Cell(f"Planted ({unit})", is_number=True), Cell("Difference (%)", is_number=True),
+        Cell("Difference (u)", is_number=True),
     )  # fmt: skip
     body = tuple(
         (Cell(row["timestep"]), Cell(describe(row["name"]).name), Cell(text, is_number=True),
-         Cell(goal, is_number=True), _difference(row))
+         Cell(goal, is_number=True), _difference(row), over_uncertainty(row))
         for row, text, goal in zip(rows.to_dict("records"), measured, planted, strict=True)
     )  # fmt: skip
     return Table(title, head, body)
 
 
-def _with_bound(row: Mapping[Hashable, Any]) -> str:
-    bound = row["uncertainty"]
-    return format_value(row["measured"], bound if is_number(bound) else None)
-
-
-def _figures(frame: pd.DataFrame) -> list[Figure]:
-    amounts = frame[frame["quantity"] != REGISTRATION]
+def _figures(frame: pd.DataFrame, tolerance: str) -> list[Figure]:
     figures = []
-    if len(amounts):
-        judged = amounts[amounts["is_within"].notna()]
-        good = int(judged["is_within"].astype(bool).sum())
-        note = f"amounts within {AMOUNT_TOLERANCE_PERCENT:g} %"
-        figures.append(Figure("Against the truth", f"{good} of {len(judged)}", note, _verdict(good == len(judged))))
+    planted = planted_of(frame)
+    for rows, note in (
+        (frame[frame["quantity"].isin(TITLES)], f"amounts within {tolerance}"),
+        (planted, f"of all else within {COVERAGE:g} u"),
+    ):
+        judged = rows[rows["is_within"].notna()]
+        if len(rows):
+            good = int(judged["is_within"].astype(bool).sum())
+            figures.append(Figure("Against the truth", f"{good} of {len(judged)}", note, _verdict(good == len(judged))))
     worst = frame[(frame["quantity"] == REGISTRATION) & (frame["name"] == "worst")]["measured"]
     if len(worst):
         error = float(worst.max())

@@ -37,11 +37,16 @@
   }
 
   const links = new Map([...document.querySelectorAll(".contents a")].map((link) => [link.hash.slice(1), link]));
+  const contents = document.querySelector(".contents");
   const mark = (id) => {
     for (const [key, link] of links) {
       if (key === id) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     }
+    // The list may be longer than the window is high or, on a phone, wide: keep its current entry in sight.
+    const link = links.get(id).getBoundingClientRect();
+    const list = contents.getBoundingClientRect();
+    contents.scrollBy({ left: link.left - list.left - list.width / 3, top: link.top - list.top - list.height / 2 });
   };
   const watcher = new IntersectionObserver(
     (entries) => { for (const entry of entries) if (entry.isIntersecting) mark(entry.target.id); },
