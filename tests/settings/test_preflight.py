@@ -120,6 +120,14 @@ def test_the_crop_of_the_phases_leaves_something(tmp_path: Path) -> None:
         assert "refine.crop along z: found '1 + 1 voxels'; expected less than the 2" in str(fault)
 
 
+def test_the_split_plane_lies_in_what_the_crop_leaves(tmp_path: Path) -> None:
+    write_scans(tmp_path)
+    split = {"solid": {"before": "pore", "after": "solid"}}
+    study = threshold_study() | {"refine": {"split": split, "split_plane": 1, "crop_end_voxels": [1, 0, 0]}}
+    with pytest.raises(BadInput, match=r"cell t0: refine\.split_plane: found 1; expected a plane inside 1 planes"):
+        check_scans(load_project(write_study(tmp_path, study)), nowhere)
+
+
 GRIDS: dict[str, tuple[dict[str, Any], tuple[int, int, int] | None]] = {
     "as the scan": ({}, (2, 3, 4)),
     "as the crop": ({"convert": {"crop_start_voxels": [0, 1, 0]}}, (2, 2, 4)),

@@ -57,6 +57,16 @@ def crop_faults(shape: Shape, settings: RefineSettings, name: str) -> list[Fault
     ]
 
 
+def plane_faults(depth: int, settings: RefineSettings) -> list[Fault]:
+    """Return what is wrong with the split plane in ``depth`` planes, those that the crop leaves."""
+    if not settings.needs_plane or settings.split_electrolyte is not None:
+        return []
+    plane = depth // 2 if settings.split_plane is None else settings.split_plane
+    expected = f"a plane inside {depth} planes"
+    fault = Fault("refine.split_plane", plane, expected, "correct it, or give null")
+    return [] if 0 < plane < depth else [fault]
+
+
 def cropped_shape(shape: Shape, settings: RefineSettings) -> Shape:
     """Return what the crop leaves of a volume of ``shape``."""
     ends = zip(shape, settings.crop_start_voxels, settings.crop_end_voxels, strict=True)
@@ -85,13 +95,10 @@ def split_plane(volume: Volume, classes: Classes, settings: RefineSettings, limi
     """
     if settings.split_electrolyte is not None and settings.needs_plane:
         return middle_plane(volume, classes, settings.split_electrolyte, limits)
-    plane = volume.shape[0] // 2 if settings.split_plane is None else settings.split_plane
-    if not 0 < plane < volume.shape[0] and settings.needs_plane:
-        fault = Fault(
-            "refine.split_plane", plane, f"a plane inside {volume.shape[0]} planes", "correct it, or give null"
-        )
-        raise BadInput(fault)
-    return plane
+    faults = plane_faults(volume.shape[0], settings)
+    if faults:
+        raise BadInput(*faults)
+    return volume.shape[0] // 2 if settings.split_plane is None else settings.split_plane
 
 
 def middle_plane(volume: Volume, classes: Classes, settings: ElectrolyteSplit, limits: Limits) -> int:

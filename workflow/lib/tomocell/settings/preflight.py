@@ -12,8 +12,7 @@ from tomocell.errors import BadInput, Fault
 from tomocell.evaluation.pair import part_faults
 from tomocell.labelling.checks import size_faults
 from tomocell.labelling.rounds import correction_faults, find_corrections, learners
-from tomocell.refinement.rules import crop_faults as refine_faults
-from tomocell.refinement.rules import cropped_shape as refined_shape
+from tomocell.refinement import rules
 from tomocell.settings.plug_ins import faults_of_files, settings_of_follower, settings_of_network
 from tomocell.volumes.manifest import Manifest, read_manifest, store_path
 from tomocell.volumes.readers import open_source
@@ -174,13 +173,15 @@ def _truth_faults(project: Project, sample: Sample, segmented: Shape | None, whe
 
 
 def _judged_shape(study: Study, segmented: Shape) -> Shape:
-    return segmented if study.evaluate.of == "labels" else refined_shape(segmented, study.refine)
+    return segmented if study.evaluate.of == "labels" else rules.cropped_shape(segmented, study.refine)
 
 
 def _refine_faults(study: Study, segmented: Shape | None, where: str) -> list[Fault]:
     if segmented is None:
         return []
-    return _in_row(refine_faults(segmented, study.refine, "what is segmented"), where)
+    faults = rules.crop_faults(segmented, study.refine, "what is segmented")
+    depth = rules.cropped_shape(segmented, study.refine)[0]
+    return _in_row(faults or rules.plane_faults(depth, study.refine), where)
 
 
 def _grid_faults(
