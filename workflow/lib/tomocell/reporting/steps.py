@@ -15,5 +15,6 @@ def step_names(source: Source) -> tuple[str, ...]:
     names = []
     for sample in source.samples:
         time = None if sample.time_min is None else format_value(sample.time_min, unit="min")
-        names.append(" · ".join(part for part in (sample.timestep, time, sample.state) if part))
+        state = (sample.state or "").replace("_", " ")
+        names.append(" · ".join(part for part in (sample.timestep, time, state) if part))
     return tuple(names)

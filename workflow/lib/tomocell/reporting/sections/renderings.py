@@ -39,10 +39,15 @@ def build(source: Source) -> list[Section]:
     glass = see_through(classes, source.project.study.report.see_through)
     frames = _frames({step: stores[step] for step in shown if step in stores}, classes, glass)
     names = dict(zip(source.timesteps, step_names(source), strict=True))
-    steps = tuple(" · ".join(filter(None, (called[step], names[step]))) for step in shown)
+    steps = tuple(_headed(called[step], names[step]) for step in shown)
     view = View("", (Pane("", tuple(frames.get(step) for step in shown)),), _note(glass))
     legend = tuple(Key(member.name.replace("_", " "), member.color) for member in classes)
     return [Section("renderings", "In three dimensions", (Viewer("renderings", steps, (view,), legend),), LEAD)]
+
+
+def _headed(called: str, name: str) -> str:
+    """Return the name of a timestep with what it stands for, where its state does not say that already."""
+    return name if not called or name.lower().endswith(f"· {called.lower()}") else f"{called} · {name}"
 
 
 def see_through(classes: Classes, chosen: tuple[str, ...] | None) -> tuple[str, ...]:
