@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 UNITS = {
     "nm": "nm", "um": "µm", "um2": "µm²", "um3": "µm³", "mm": "mm", "mm2": "mm²", "mm3": "mm³", "cm2": "cm²",
     "percent": "%", "deg": "°", "mah": "mAh", "ma": "mA", "min": "min", "h": "h", "s": "s", "period": "period",
-    "voxel": "voxel", "voxels": "voxels", "mg": "mg", "mb": "MB",
+    "voxel": "voxel", "voxels": "voxels", "mg": "mg", "mb": "MB", "v": "V",
 }  # fmt: skip
 INVERSE = {"um": "µm⁻¹", "um2": "µm⁻²", "um3": "µm⁻³", "mm2": "mm⁻²", "mm3": "mm⁻³"}
 MINUTES_FOLLOW = {"time", "period", "current", "duration", "rest", "runtime"}  # elsewhere 'min' is a minimum
