@@ -131,3 +131,20 @@ def test_what_stays_does_not_slow_down() -> None:
     assert found is not None
     assert found.parameters["rate"].value == pytest.approx(0, abs=1e-9)
     assert found.predicted == pytest.approx(np.full(13, 5.0))
+
+
+def test_scans_that_lie_on_the_curve_by_chance_are_no_surer_than_their_uncertainties() -> None:
+    periods, values, spread = np.arange(3.0), np.array([3.0, 2.0, 1.0]), 0.2
+    found = fit_linear(Points(periods, values, np.full(3, 1 / spread), is_uncertainty_known=True))
+    assert found is not None
+    rate = found.parameters["rate"]
+    assert rate.uncertainty == pytest.approx(spread / 2**0.5)  # sum of squared distances from the mean time: 2
+    assert (rate.low, rate.high) == pytest.approx(
+        (-1 - 1.96 * rate.uncertainty, -1 + 1.96 * rate.uncertainty), rel=1e-3
+    )
+    scattered = np.array([3.0, 1.0, 1.0])
+    wide = fit_linear(Points(periods, scattered, np.full(3, 1 / spread), is_uncertainty_known=True))
+    alone = fit_linear(points(scattered, periods))
+    assert wide is not None
+    assert alone is not None
+    assert wide.parameters["rate"].low == pytest.approx(alone.parameters["rate"].low)

@@ -51,7 +51,9 @@ def test_each_half_has_its_rate() -> None:
     assert list(table["rate_um_per_period"]) == pytest.approx([-0.93, 2.4])
     assert list(table["n"]) == [5, 5]
     assert list(table["start_um"]) == pytest.approx([112.9, 109.18])
-    assert list(table["rate_low_um_per_period"]) == pytest.approx([-0.93, 2.4])
+    own = 0.2 / 10**0.5  # squared distances of five periods from their mean add up to 10
+    assert list(table["rate_uncertainty_um_per_period"]) == pytest.approx([own, own])
+    assert list(table["rate_low_um_per_period"]) == pytest.approx([-0.93 - 1.96 * own, 2.4 - 1.96 * own], rel=1e-4)
     assert outcome.result.scalars["stripping_side_discharge_linear_rate_um_per_period"] == pytest.approx(2.4)
     over_time = outcome.over_time
     assert list(over_time.columns[:3]) == ["timestep", "time_min", "periods"]

@@ -31,17 +31,24 @@ class Points:
     Attributes:
         periods: Current periods since the first scan of the half cycle.
         values: The quantity.
-        weights: Inverse of its standard uncertainty, or ones; only their ratios count.
+        weights: Inverse of its standard uncertainty, or ones.
+        is_uncertainty_known: Whether the weights are of uncertainties; otherwise only their ratios count.
     """
 
     periods: Numbers
     values: Numbers
     weights: Numbers
+    is_uncertainty_known: bool = False
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A fitted number; the interval is not a number where no scan is left over to tell it."""
+    """A fitted number, its standard error and its interval; not numbers where no scan is left over to tell them.
+
+    The error is the larger of what the residuals say and what the values' own uncertainties say, where they are known:
+    few scans may lie on the curve by chance. The interval takes Student's t for the residuals, whose scale is
+    estimated, and the normal distribution for the uncertainties.
+    """
 
     value: float
     uncertainty: float
@@ -164,30 +171,39 @@ def _fit(curve: Curve, names: tuple[str, ...], guess: Numbers, points: Points) -
     squares = points.weights**2
     mean = np.average(points.values, weights=squares)
     variance = (squares * (points.values - mean) ** 2).sum()
-    errors = _standard_errors(found.jac, found.fun, degrees)
+    errors = _standard_errors(found.jac)
+    scale = float(((found.fun**2).sum() / degrees) ** 0.5) if degrees else float("nan")
     return Fit(
-        {name: _parameter(value, error, degrees) for name, value, error in zip(names, found.x, errors, strict=True)},
+        {
+            name: _parameter(float(value), float(error), (scale, degrees), points)
+            for name, value, error in zip(names, found.x, errors, strict=True)
+        },
         predicted,
         float(1 - (found.fun**2).sum() / variance) if variance > 0 else float("nan"),
         float((((predicted - points.values) ** 2).sum() / degrees) ** 0.5) if degrees else float("nan"),
     )
 
 
-def _standard_errors(jacobian: Numbers, residuals: Numbers, degrees: int) -> Numbers:
-    """Return the standard error of each parameter: the weights' scale is taken from the residuals."""
+def _standard_errors(jacobian: Numbers) -> Numbers:
+    """Return the standard error of each parameter for weighted residuals of unit size."""
     unknown = np.full(jacobian.shape[1], np.nan)
-    scale = np.linalg.norm(jacobian, axis=0)
-    if degrees < 1 or not scale.all():
+    size = np.linalg.norm(jacobian, axis=0)
+    if not size.all():
         return unknown
-    _, singular, turned = np.linalg.svd(jacobian / scale, full_matrices=False)
-    if singular[-1] < np.finfo(float).eps * len(residuals) * singular[0]:
+    _, singular, turned = np.linalg.svd(jacobian / size, full_matrices=False)
+    if singular[-1] < np.finfo(float).eps * len(jacobian) * singular[0]:
         return unknown
-    variances = ((turned / singular[:, None]) ** 2).sum(axis=0) * (residuals**2).sum() / degrees
-    return np.asarray(np.sqrt(variances) / scale)
+    return np.asarray(np.sqrt(((turned / singular[:, None]) ** 2).sum(axis=0)) / size)
 
 
-def _parameter(value: float, error: float, degrees: int) -> Parameter:
-    from scipy.stats import t
+def _parameter(value: float, error: float, scatter: tuple[float, int], points: Points) -> Parameter:
+    """Return a parameter; ``scatter`` is the size of the weighted residuals and their degrees of freedom."""
+    from scipy.stats import norm, t
 
-    reach = t.ppf((1 + CONFIDENCE) / 2, degrees) * error if degrees else float("nan")
-    return Parameter(float(value), float(error), float(value - reach), float(value + reach))
+    scale, degrees = scatter
+    if not degrees:
+        return Parameter(value, float("nan"), float("nan"), float("nan"))
+    tail = (1 + CONFIDENCE) / 2
+    own = 1.0 if points.is_uncertainty_known else 0.0
+    reach = error * max(float(t.ppf(tail, degrees)) * scale, float(norm.ppf(tail)) * own)
+    return Parameter(value, error * max(scale, own), value - reach, value + reach)

@@ -105,9 +105,9 @@ def follow(timeline: Timeline, settings: Settings, limits: Limits) -> Outcome:  
     of the half cycle that has records; of a straight line it is that of every period. Of the series, the same numbers
     by ``<name>_rate_...``. Over time: ``<key>_<half>`` as measured and ``<name>_fit``, each with its unit.
 
-    Periods are those of ``faraday``. Scans are weighted by their uncertainties where all have one; the scale of the
-    errors is taken from the residuals, so what all scans share does not widen the interval. Without a scan to spare
-    (two for a line) there is no interval, and with fewer no fit: null.
+    Periods are those of ``faraday``. Scans are weighted by their uncertainties where all have one. The interval is the
+    wider of two: by the scatter about the curve, and by the scans' own uncertainties as independent (too wide where all
+    scans share them). Without a scan to spare (two for a line) there is none, and with fewer no fit: null.
 
     Raises:
         BadInput: If a table has no such column, or it holds no numbers.
@@ -151,10 +151,9 @@ def _data(timeline: Timeline, quantity: Quantity) -> pd.DataFrame:
 def _column(table: pd.DataFrame, quantity: Quantity) -> pd.Series[float]:
     if quantity.key in table and table[quantity.key].dtype.kind in "iuf":
         return table[quantity.key]
-    known = ", ".join(name for name in table if table[name].dtype.kind in "iuf")
-    raise BadInput(
-        Fault(f"{quantity.analysis} over time", quantity.key, f"a column of numbers: {known}", "correct 'key'")
-    )
+    known = ", ".join(map(str, table.select_dtypes("number").columns))
+    where = f"{quantity.analysis} over time"
+    raise BadInput(Fault(where, quantity.key, f"a column of numbers: {known}", "correct 'key'"))
 
 
 def _steps(charge: pd.DataFrame, half: str) -> list[str]:
@@ -174,7 +173,7 @@ def _points(data: pd.DataFrame) -> Points:
     spread = data["uncertainty"].to_numpy(np.float64)
     is_known = bool(np.isfinite(spread).all() and (spread > 0).all())
     weights = 1 / spread if is_known else np.ones(len(data))
-    return Points(data["periods"].to_numpy(np.float64), data["value"].to_numpy(np.float64), weights)
+    return Points(data["periods"].to_numpy(np.float64), data["value"].to_numpy(np.float64), weights, is_known)
 
 
 def _row(quantity: Quantity, fit: Fit | None, count: int) -> dict[str, Any]:
