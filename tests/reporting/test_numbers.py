@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tomocell.keys import is_uncertainty, uncertainty_key
 from tomocell.reporting.numbers import (
     MINUS,
     NOTHING,
@@ -15,9 +16,7 @@ from tomocell.reporting.numbers import (
     format_column,
     format_setting,
     format_value,
-    is_uncertainty,
     power_of_ten,
-    uncertainty_key,
 )
 
 KEYS = {

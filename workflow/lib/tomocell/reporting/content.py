@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from tomocell.reporting.numbers import NOTHING, describe, format_column, is_number, uncertainty_key
+from tomocell.keys import uncertainty_key
+from tomocell.reporting.numbers import NOTHING, describe, format_column, is_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

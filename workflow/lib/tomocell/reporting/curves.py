@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from tomocell.keys import is_uncertainty, uncertainty_key
 from tomocell.reporting.content import Chart, Key
-from tomocell.reporting.numbers import Quantity, describe, is_number, is_uncertainty, uncertainty_key
+from tomocell.reporting.numbers import Quantity, describe, is_number
 from tomocell.reporting.svg import PALETTE, Line, draw
 
 if TYPE_CHECKING:

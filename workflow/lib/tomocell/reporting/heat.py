@@ -12,7 +12,8 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
-from tomocell.reporting.numbers import UNITS, fixed, format_value
+from tomocell.keys import UNITS
+from tomocell.reporting.numbers import fixed, format_value
 from tomocell.reporting.pictures import shrink
 from tomocell.reporting.scales import Scale, nice_ticks
 from tomocell.volumes.maps import Map, read_map

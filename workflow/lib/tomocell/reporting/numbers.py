@@ -6,22 +6,17 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+from tomocell.keys import UNITS, find_unit
 
-UNITS = {
-    "nm": "nm", "um": "µm", "um2": "µm²", "um3": "µm³", "mm": "mm", "mm2": "mm²", "mm3": "mm³", "cm2": "cm²",
-    "percent": "%", "deg": "°", "mah": "mAh", "ma": "mA", "min": "min", "h": "h", "s": "s", "period": "period",
-    "voxel": "voxel", "voxels": "voxels", "mg": "mg", "mb": "MB", "v": "V", "mv": "mV",
-}  # fmt: skip
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 INVERSE = {"um": "µm⁻¹", "um2": "µm⁻²", "um3": "µm⁻³", "mm2": "mm⁻²", "mm3": "mm⁻³"}
-MINUTES_FOLLOW = {"time", "period", "current", "duration", "rest", "runtime"}  # elsewhere 'min' is a minimum
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 THIN_SPACE = "\u202f"
 NOTHING = "–"  # noqa: RUF001
 MINUS = "−"  # noqa: RUF001
 TIMES = " × "  # noqa: RUF001
-UNCERTAINTY = "uncertainty"
 DIGITS = 4  # significant digits where no uncertainty says better
 UNCERTAIN_DIGITS = 2
 LARGE, SMALL = 1e5, 1e-3
@@ -62,26 +57,10 @@ class Column:
 def describe(key: str) -> Quantity:
     """Return the words and the unit of a key: ``mean_diameter_um`` is "Mean diameter" in µm."""
     parts = key.split("_")
-    start, stop = _find_unit(parts)
+    start, stop = find_unit(parts)
     words = " ".join(parts[:start] + parts[stop:]).strip()
     name = words[:1].upper() + words[1:]
     return Quantity(key, name or key, _unit_text(parts[start:stop]))
-
-
-def uncertainty_key(key: str) -> str:
-    """Return the key that holds the standard uncertainty of ``key``: ``x_um`` -> ``x_uncertainty_um``."""
-    parts = key.split("_")
-    start, _ = _find_unit(parts)
-    return "_".join([*parts[:start], UNCERTAINTY, *parts[start:]])
-
-
-def is_uncertainty(key: str, keys: Collection[str]) -> bool:
-    """Tell whether ``key`` is the uncertainty of another of ``keys``."""
-    parts = key.split("_")
-    if UNCERTAINTY not in parts:
-        return False
-    parts.remove(UNCERTAINTY)
-    return "_".join(parts) in keys
 
 
 def format_value(value: object, uncertainty: float | None = None, unit: str = "") -> str:
@@ -181,31 +160,6 @@ def _places(values: list[float], power: int) -> int:
 
 def _magnitude(value: float) -> int:
     return math.floor(math.log10(abs(value)))
-
-
-def _find_unit(parts: list[str]) -> tuple[int, int]:
-    """Return where the unit stands among the parts of a key; an empty span at the end where there is none."""
-    for index in range(len(parts) - 1, -1, -1):
-        if _is_unit(parts, index):
-            return _with_denominator(parts, index), index + 1
-    return len(parts), len(parts)
-
-
-def _is_unit(parts: list[str], index: int) -> bool:
-    part = parts[index]
-    if part not in UNITS or (index == 0 and len(parts) > 1):
-        return False
-    if part == "min":
-        before = [word for word in parts[:index] if word != UNCERTAINTY]
-        return not before or before[-1] in MINUTES_FOLLOW
-    return part != "period" or parts[index - 1] == "per"
-
-
-def _with_denominator(parts: list[str], index: int) -> int:
-    if index < 1 or parts[index - 1] != "per":
-        return index
-    over_unit = index > 1 and parts[index - 2] in UNITS
-    return index - 2 if over_unit else index - 1
 
 
 def _unit_text(parts: list[str]) -> str:

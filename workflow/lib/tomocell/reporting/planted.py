@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tomocell.reporting.numbers import is_number, uncertainty_key
+from tomocell.keys import uncertainty_key
+from tomocell.reporting.numbers import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

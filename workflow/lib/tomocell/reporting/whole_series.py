@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tomocell.keys import is_uncertainty, uncertainty_key
 from tomocell.reporting.budgets import SERIES_MAP_BYTES
 from tomocell.reporting.content import Details, Pane, Row, View, Viewer, number_table, pairs_table
 from tomocell.reporting.curves import INDEX_COLUMNS
 from tomocell.reporting.distributions import charts_of_tables
 from tomocell.reporting.mapviews import map_views
-from tomocell.reporting.numbers import describe, format_value, is_number, is_uncertainty, uncertainty_key
+from tomocell.reporting.numbers import describe, format_value, is_number
 from tomocell.reporting.sources import flatten
 from tomocell.reporting.steps import step_names
 

@@ -8,11 +8,12 @@ import numpy as np
 from pydantic import Field
 
 from tomocell.analyses.result import Map, Result, Scalar
+from tomocell.electrochemistry.lithium import faraday_volume_um3
 from tomocell.errors import BadInput, Fault
 from tomocell.series._flattened import faults_of_maps, require_same_face, thickness_map
 from tomocell.series._local_current import LocalCurrent, Passed, local_current
 from tomocell.series._turns import faults_of_turns, find_turns
-from tomocell.series.faraday import UM2_PER_CM2, faraday_volume_um3
+from tomocell.series.faraday import UM2_PER_CM2
 from tomocell.series.timeline import Outcome
 from tomocell.settings.base import NAMES_CLASSES, Frozen
 

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from tomocell.analyses.result import Result, Scalar
 from tomocell.electrochemistry.checks import by_series
 from tomocell.errors import BadInput, Fault
-from tomocell.reporting.numbers import UNITS, uncertainty_key
+from tomocell.keys import UNITS, uncertainty_key
 from tomocell.series._fits import MODELS, UNKNOWN, Points
 from tomocell.series.cycle import half_cycle
 from tomocell.series.timeline import Outcome

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from tomocell.keys import is_uncertainty
 from tomocell.reporting import whole_series
 from tomocell.reporting.content import Details, Figure, Row, Section, number_table
 from tomocell.reporting.curves import charts_over_time
 from tomocell.reporting.distributions import charts_of_tables
-from tomocell.reporting.numbers import describe, is_uncertainty
+from tomocell.reporting.numbers import describe
 from tomocell.reporting.timeaxis import time_axis
 from tomocell.settings import discovery
 from tomocell.settings.digest import parse_module
