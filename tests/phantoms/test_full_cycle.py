@@ -267,6 +267,17 @@ def test_the_shipped_study_is_scaled_as_the_cell_is() -> None:
         assert study.scan.gigavoxels == pytest.approx(np.prod(cell.shape) / 1e9, rel=0.2)
 
 
+def test_the_shipped_sheet_is_that_of_the_phantom() -> None:
+    settings = Settings()
+    sheet = SampleSheet.read(Path(__file__).parents[2] / "config/samples/lithium-25.tsv")
+    steps = timesteps(settings)
+    told = [(one.timestep, one.time_min, one.state, one.current_ma, bool(one.labels)) for one in sheet.samples]
+    assert told == [
+        (step.name, step.clock_min, step.state, step.current_ma, step.index in settings.annotated) for step in steps
+    ]
+    assert sheet.reference(settings.series) == steps[-1].name
+
+
 def test_a_page_that_is_no_study_is_refused(tmp_path: Path) -> None:
     (tmp_path / "page.yaml").write_text("study: x\n")
     with pytest.raises(BadInput, match=r"page\.yaml.*registration"):

@@ -37,13 +37,13 @@ class Settings(lithium.Settings):
         0.4, description="Chance of a dendrite that stands alone to lose contact in the first half of the discharge."
     )
     annotated_timesteps: tuple[int, ...] = Field(
-        (0, 3, 6, 9, 12, 14, 16, 19, 22, 24), description="Timesteps with sparse labels, counted from 0."
+        (0, 1, 3, 6, 9, 12, 14, 16, 19, 22, 24), description="Timesteps with sparse labels, counted from 0."
     )
     study: str | None = Field(
         None, description="Study to write beside the sheet as study.yaml, its voxel numbers scaled as the cell is."
     )
     annotated_planes: Annotated[int, Field(ge=1)] = Field(
-        8, description="Labelled x-z cross-sections in each of them, evenly spread over the ROI."
+        16, description="Labelled x-z cross-sections in each of them, evenly spread over the ROI."
     )
 
 

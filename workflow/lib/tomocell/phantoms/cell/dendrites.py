@@ -89,10 +89,10 @@ class Dendrites:
 
 
 def _thinned(sites: Sites, grown: NDArray[np.bool_]) -> list[int]:
-    """Return the sites to leave out so that all others stand apart: of two, the one with the larger chance."""
+    """Return the sites to leave out so that all others stand apart: the larger dendrite takes what is around it."""
     removed: set[int] = set()
+    rank = np.argsort(np.argsort(-sites.size))
     pairs = sites.crowded(grown, APART_VOXELS)
-    rank = np.argsort(np.argsort(sites.chance))
     for first, second in sorted(pairs, key=lambda pair: sorted(rank[list(pair)].tolist())):
         if first not in removed and second not in removed:
             removed.add(first if rank[first] > rank[second] else second)
