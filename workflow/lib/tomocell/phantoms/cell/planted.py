@@ -142,12 +142,19 @@ def objects(settings: CellSettings, surfaces: Surfaces, volume: Volume) -> dict[
 
 
 def faraday(settings: CellSettings, step: Timestep, volume_um3: dict[str, float]) -> dict[str, float]:
-    """Return the net charge, its lithium in the ROI, and the lithium seen on the plating side over that."""
-    net = step.charged - step.discharged
-    expected = faraday_um(settings, net) * settings.roi_area_um2
-    found = {"charge_mah": charge_mah(settings, net), "faraday_um3": expected}
-    plated = volume_um3["deposited"] + volume_um3["dendrite"]
-    return found | ({"capacity_ratio": plated / expected} if net else {})
+    """Return the net charge, and for this half cycle its charge, the lithium of that in the ROI and what is seen of it.
+
+    Seen is what was plated until the half cycle, and what was redeposited since then.
+    """
+    since = step.discharged or step.charged
+    expected = faraday_um(settings, since) * settings.roi_area_um2
+    seen = volume_um3["redeposited"] if step.discharged else volume_um3["deposited"] + volume_um3["dendrite"]
+    found = {
+        "charge_mah": charge_mah(settings, step.charged - step.discharged),
+        "half_cycle_charge_mah": charge_mah(settings, since),
+        "faraday_um3": expected,
+    }
+    return found | ({"capacity_ratio": seen / expected} if since else {})
 
 
 def occupancy(stored: Stored) -> dict[str, float]:
