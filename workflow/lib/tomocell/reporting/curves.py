@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tomocell.reporting.timeaxis import TimeAxis
 
-INDEX_COLUMNS = ("series", "timestep", "time_min", "current_time_min", "state")
+INDEX_COLUMNS = ("series", "timestep", "time_min", "current_time_min", "periods", "state")
 FAMILIES = ("pearson", "manders", "p_value")  # pure numbers that are comparable: shares or correlations
 CORRELATION, P_VALUE = "pearson", "p_value"
 SIGNIFICANT = 0.05

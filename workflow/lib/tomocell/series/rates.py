@@ -102,7 +102,7 @@ def follow(timeline: Timeline, settings: Settings, limits: Limits) -> Outcome:  
     Table: ``name, analysis, key, half, model, n`` (scans), ``rate_<unit>_per_period`` with
     ``rate_uncertainty_...`` (standard error), ``rate_low_...`` and ``rate_high_...`` (95 %), ``start_<unit>``,
     ``slowing_per_period`` with its interval, ``r_squared``, ``residual_sd_<unit>``. The rate is that at the first scan
-    of the half cycle that has records; of a straight line it is that of every period. Of the series, the same numbers
+    of the half cycle that has records; of a straight line it is that of every period. Of the series, the rates
     by ``<name>_rate_...``. Over time: ``<key>_<half>`` as measured and ``<name>_fit``, each with its unit.
 
     Periods are those of ``faraday``. Scans are weighted by their uncertainties where all have one. The interval is the
@@ -122,7 +122,8 @@ def follow(timeline: Timeline, settings: Settings, limits: Limits) -> Outcome:  
         data = _data(timeline, quantity)
         fit = MODELS[quantity.model](_points(data))
         rows.append(_row(quantity, fit, len(data)))
-        scalars |= {f"{quantity.title}_{key}": value for key, value in _told(quantity, fit).items()}
+        rates = {key: value for key, value in _told(quantity, fit).items() if key.startswith("rate_")}
+        scalars |= {f"{quantity.title}_{key}": value for key, value in rates.items()}
         over_time = over_time.assign(**_columns(quantity, fit, data))
     return Outcome(over_time.reset_index(drop=True), Result(scalars, pd.DataFrame(rows)))
 
