@@ -7,11 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from series.scenes import CYCLE, SHAPE, SIZE, box, empty, samples, timeline
-from tomocell.analyses import occupancy
+from tomocell.analyses import class_volumes, effective_thickness, occupancy
 from tomocell.blocks import Limits
 from tomocell.errors import BadInput
 from tomocell.series import faraday
@@ -41,18 +40,19 @@ def film(*planes: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def charged(found: Timeline) -> Timeline:
-    """The timeline with the table of the Faraday comparison, which has no row for a timestep that was flagged."""
-    charges = faraday.charges_mah(found.samples, faraday.Settings(active_area_cm2=1, current_min=60, plated=()))
-    rows = [
-        {
-            "timestep": sample.timestep,
-            "charge_mah": mah,
-            "faraday_um3": faraday.faraday_volume_um3(mah) * FACE_CM2 / AREA_CM2,
+    """The timeline with the table of the Faraday comparison."""
+    settings = faraday.Settings(active_area_cm2=AREA_CM2, current_min=60, plated=("deposited",))
+    records = {
+        step: {
+            "class_volumes": class_volumes.measure(volume, class_volumes.Settings(), Limits()).scalars,
+            "effective_thickness": effective_thickness.measure(
+                volume, effective_thickness.Settings(), Limits()
+            ).scalars,
         }
-        for sample, mah in zip(found.samples, charges, strict=True)
-        if sample.timestep in found.records
-    ]
-    return replace(found, followed={"faraday": pd.DataFrame(rows)})
+        for (step, _), volume in found.volumes.items()
+    }
+    table = faraday.follow(replace(found, records=records), settings, Limits()).over_time
+    return replace(found, followed={"faraday": table})
 
 
 def outcome_of(
@@ -162,6 +162,25 @@ def test_a_rest_and_flagged_timesteps() -> None:
     assert math.isnan(turned.over_time["mean_ma_per_cm2"].iloc[-1])
 
 
+def test_time_under_current_is_that_of_the_charge() -> None:
+    # Beside a cycling curve the sheet may give means over current and rest: only their signs count.
+    found = charged(timeline({"t0": empty(), "t2": film((2, 20)), "t4": empty()}))
+    rested = replace(found, samples=samples([current / 3 for current in CYCLE]))
+    for given in (found, rested):
+        scalars = follow(given, SHARP, Limits()).result.scalars
+        assert scalars["charge_mean_ma_per_cm2"] == pytest.approx(0.75 / AREA_CM2)
+        assert scalars["charge_imaged_mean_ma_per_cm2"] == pytest.approx(SIZE[0] * MAH_PER_CM2_PER_UM)
+
+
+def test_the_area_is_known_where_the_charge_was_not_seen() -> None:
+    # The first row with a charge is of the discharge: its lithium of the half cycle is not that of the net charge.
+    settings = Settings(smoothing_um=0)
+    outcome = follow(charged(timeline({"t2": film((2, 20)), "t3": film((1, 20)), "t4": empty()})), settings, Limits())
+    assert outcome.result.scalars["discharge_mean_ma_per_cm2"] == pytest.approx(0.75 / AREA_CM2)
+    late = charged(timeline({"t0": empty(), "t3": film((1, 20)), "t4": empty()}))
+    assert follow(late, settings, Limits()).over_time["mean_ma_per_cm2"].iloc[-1] == pytest.approx(0.75 / AREA_CM2)
+
+
 def test_one_scan_of_charge_makes_no_map() -> None:
     outcome = outcome_of(None, None, film((3, 20)), None, film((1, 20)))
     assert outcome.result.scalars["charge_mean_ma_per_cm2"] is None
@@ -173,7 +192,7 @@ def test_bad_input() -> None:
     assert [fault.value for fault in check(samples(), measures, SHARP)] == ["dendrite"]
     assert "no discharge" in str(check(samples((0, 0.75)), {}, SHARP)[0].value)
     found = charged(timeline({"t0": empty(), "t2": empty(), "t4": empty()}))
-    nothing = found.followed["faraday"].assign(charge_mah=0.0, faraday_um3=0.0)
+    nothing = found.followed["faraday"].assign(charge_mah=0.0, throughput_mah=0.0, current_time_min=0.0)
     assert follow(replace(found, followed={"faraday": nothing}), SHARP, Limits()).result.maps == {}
     with pytest.raises(BadInput, match="no charge"):
         follow(replace(found, samples=samples((0, 0))), SHARP, Limits())

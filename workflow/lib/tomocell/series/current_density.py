@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field
 
+from tomocell.analyses._classes import area_um2
 from tomocell.analyses.result import Map, Result, Scalar
+from tomocell.electrochemistry.curve import MIN_PER_H
 from tomocell.electrochemistry.lithium import faraday_volume_um3
-from tomocell.errors import BadInput, Fault
 from tomocell.series._flattened import faults_of_maps, require_same_face, thickness_map
 from tomocell.series._local_current import LocalCurrent, Passed, local_current
 from tomocell.series._turns import faults_of_turns, find_turns
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tomocell.blocks import Limits
+    from tomocell.errors import Fault
     from tomocell.series._turns import Turns
     from tomocell.series.timeline import Timeline
     from tomocell.settings.samples import Sample
@@ -33,6 +35,9 @@ NEEDS = ("occupancy",)
 AFTER = ("faraday",)
 READS = ("phases",)
 PERCENT = 100.0
+PASSED = ("charge_mah", "throughput_mah", "current_time_min")
+# Offsets and noise of an instrument at rest flow either way; a current that turned does so by far more.
+LEAST_ONE_WAY = 0.9
 SIGN = {"plating": 1.0, "stripping": -1.0}  # of the thickness that a side gains on charge
 SCALED = ("sd_ma_per_cm2", "coefficient_of_variation", "largest_ma_per_cm2", "noise_ma_per_cm2")
 HALF = (
@@ -89,10 +94,10 @@ def follow(timeline: Timeline, settings: Settings, limits: Limits) -> Outcome:  
 
     Bias: thickness that pores, not lithium, make (mossy lithium, voids) counts as current; lithium too fine to be seen
     does not. Spread below the noise is none.
-    Formula and constants: ``tomocell.series._local_current``; time under current is the charge over ``current_ma``.
+    Formula and constants: ``tomocell.series._local_current``; charge and time under current are those of ``faraday``.
 
     Raises:
-        BadInput: If the series has no half cycle, no charge passed, or occupancy made no map of a class.
+        BadInput: If the series has no half cycle, or occupancy made no map of a class.
     """
     import pandas as pd
 
@@ -142,27 +147,20 @@ def _between(
 def _passed(timeline: Timeline, pair: Pair) -> tuple[Passed | None, float]:
     """Return what passed between two scans, and its sign: 1 on charge, -1 on discharge."""
     table = timeline.followed["faraday"].set_index("timestep")
-    charges = [float(table["charge_mah"][sample.timestep]) for sample in pair]
-    charge_mah = charges[1] - charges[0]
-    first, last = (timeline.samples.index(sample) for sample in pair)
-    currents = [sample.current_ma for sample in timeline.samples[first + 1 : last + 1] if sample.current_ma]
-    direction = float(np.sign(charge_mah))
-    if not currents or any(current * direction <= 0 for current in currents):
+    before, now = (table.loc[sample.timestep] for sample in pair)
+    charge_mah, throughput_mah, minutes = (float(now[key] - before[key]) for key in PASSED)
+    if minutes <= 0 or abs(charge_mah) < LEAST_ONE_WAY * throughput_mah or not charge_mah:
         return None, 0.0
-    hours = len(currents) * charge_mah / sum(currents)
-    return Passed(abs(charge_mah), hours, _active_area_cm2(timeline, table)), direction
+    passed = Passed(abs(charge_mah), minutes / MIN_PER_H, _active_area_cm2(timeline, table))
+    return passed, float(np.sign(charge_mah))
 
 
 def _active_area_cm2(timeline: Timeline, table: pd.DataFrame) -> float:
     """Return the area that the Faraday comparison was given: its lithium lies on the imaged share of it."""
-    charged = table[table["charge_mah"] != 0]
-    if not len(charged):
-        remedy = "fill current_ma in the sheet"
-        raise BadInput(Fault("faraday, charge_mah", "nothing but 0", "a charge that passed", remedy))
+    row = table.loc[table["charge_mah"].abs().idxmax()]
     volume = next(iter(timeline.volumes.values()))
-    face_um2 = volume.shape[1] * volume.shape[2] * volume.size[1] * volume.size[2]
-    row = charged.iloc[0]
-    return float(faraday_volume_um3(row["charge_mah"]) / row["faraday_um3"] * face_um2 / UM2_PER_CM2)
+    share = row["charge_um3"] / faraday_volume_um3(row["charge_mah"])
+    return float(area_um2(volume.shape, volume.size) / share / UM2_PER_CM2)
 
 
 def _half_figures(found: LocalCurrent | None, name: str) -> dict[str, Scalar]:
