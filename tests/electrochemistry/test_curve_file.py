@@ -123,6 +123,14 @@ def test_a_current_that_the_curve_contradicts_is_named(tmp_path: Path) -> None:
     assert "no charge" in fault
 
 
+def test_a_curve_of_the_other_sign_throughout_is_one_fault(tmp_path: Path) -> None:
+    sheet = rows(0, -0.75, -0.75, 0.75, spacing_min=35)
+    (fault,) = told_of(tmp_path, sheet)
+    assert "curve_cell.csv" in fault
+    assert "set curve_charging_is_negative: true" in fault
+    assert not told_of(tmp_path, sheet, BY_CURVE.model_copy(update={"curve_charging_is_negative": True}))
+
+
 SHEETS: dict[str, tuple[list[Sample], ChargeSettings, tuple[str, ...]]] = {
     "no time beside a curve": (
         [Sample(series="cell", timestep="t0", path="x")],
@@ -136,6 +144,12 @@ SHEETS: dict[str, tuple[list[Sample], ChargeSettings, tuple[str, ...]]] = {
         ("cell t2, current_ma", "-0.75", "above 0", "'Charge'"),
     ),
     "a discharge that charges": (rows(0, 1, state="discharging"), BY_SHEET, ("cell t1", "below 0")),
+    "the end of a charge that discharges": (
+        rows(0, -0.75, state="half_cycle"),
+        BY_SHEET,
+        ("cell t1, current_ma", "-0.75", "above 0", "'half_cycle'"),
+    ),
+    "the end of a discharge that charges": (rows(0, 1, state="full_cycle"), BY_SHEET, ("cell t1", "below 0")),
     "a row missing in the middle": (
         [row for row in rows(0, 1, 1, 1, -1, -1) if row.timestep != "t3"],
         BY_SHEET,

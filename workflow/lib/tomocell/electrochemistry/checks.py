@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from tomocell.electrochemistry.settings import ChargeSettings
     from tomocell.settings.samples import Sample
 
-SIGNS = {"charge": 1, "charging": 1, "discharge": -1, "discharging": -1}
+# Of the current up to a scan, by its state; half and full cycle are the ends of charge and discharge.
+SIGNS = {"charge": 1, "charging": 1, "half_cycle": 1, "discharge": -1, "discharging": -1, "full_cycle": -1}
 WORDS = {1: "a charge", -1: "a discharge", 0: "no charge"}
 # Halfway, as a ratio, between a spacing and its double: one scan missing, or one too many.
 IRREGULAR = 2**0.5
+LEAST_FLIPPED = 2  # rows; one alone is a cell to correct
 
 
 def sheet_faults(samples: Sequence[Sample], settings: ChargeSettings) -> list[Fault]:
@@ -61,7 +63,8 @@ def _of_curve(path: Path, rows: Sequence[Sample], settings: ChargeSettings) -> l
         curve = read_curve(path, settings)
     except BadInput as error:
         return list(error.faults)
-    return _not_covered(path, rows, curve, settings) or list(_contradictions(path, rows, curve, settings))
+    outside = _not_covered(path, rows, curve, settings)
+    return outside or _upside_down(path, rows, curve, settings) or list(_contradictions(path, rows, curve, settings))
 
 
 def _not_covered(path: Path, rows: Sequence[Sample], curve: Curve, settings: ChargeSettings) -> list[Fault]:
@@ -77,6 +80,17 @@ def _not_covered(path: Path, rows: Sequence[Sample], curve: Curve, settings: Cha
     remedy = "give the whole curve (with a current of 0 where the cell rested), or correct curve_offset_min or time_min"
     expected = f"scans between {start:g} and {end:g} min, which the curve covers"
     return [Fault(str(path), ", ".join(outside), expected, remedy)] if outside else []
+
+
+def _upside_down(path: Path, rows: Sequence[Sample], curve: Curve, settings: ChargeSettings) -> list[Fault]:
+    """Return one fault, not one a row, where every current of the sheet has the sign that the curve's has not."""
+    signs = directions_between(curve.charge_mah(times_in_curve(rows, settings)))
+    products = [(row.current_ma or 0.0) * sign for row, sign in zip(rows[1:], signs, strict=True)]
+    if len([product for product in products if product]) < LEAST_FLIPPED or any(product > 0 for product in products):
+        return []
+    remedy = f"set curve_charging_is_negative: {str(not settings.curve_charging_is_negative).lower()}"
+    value = "a charge where the sheet discharges, and the contrary, throughout"
+    return [Fault(str(path), value, "the signs of current_ma", remedy)]
 
 
 def _contradictions(path: Path, rows: Sequence[Sample], curve: Curve, settings: ChargeSettings) -> Iterator[Fault]:
