@@ -43,6 +43,20 @@ def outcome_of(*quantities: Quantity, steps: list[int] | None = None, **columns:
     return follow(Timeline((), {}, followed=followed), Settings(quantities=quantities), Limits())
 
 
+@pytest.mark.parametrize(
+    ("key", "unit", "stem"),
+    [
+        ("mean_ma_per_cm2", "ma_per_cm2", "mean_charge"),
+        ("capacity_ratio", "", "capacity_ratio_charge"),
+        ("edge_distance_min", "", "edge_distance_min_charge"),  # a minimum, no minutes
+        ("current_time_min", "min", "current_time_charge"),
+    ],
+)
+def test_the_unit_is_that_of_the_key(key: str, unit: str, stem: str) -> None:
+    quantity = Quantity(analysis="any", key=key, half="charge")
+    assert (quantity.unit, quantity.stem) == (unit, stem)
+
+
 def test_each_half_has_its_rate() -> None:
     outcome = outcome_of(STRIPPING, BACK)
     table = outcome.result.table

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from tomocell.analyses.result import Result, Scalar
 from tomocell.electrochemistry.checks import by_series
 from tomocell.errors import BadInput, Fault
-from tomocell.keys import UNITS, uncertainty_key
+from tomocell.keys import find_unit, uncertainty_key
 from tomocell.series._fits import MODELS, UNKNOWN, Points
 from tomocell.series.cycle import half_cycle
 from tomocell.series.timeline import Outcome
@@ -49,18 +49,24 @@ class Quantity(Frozen):
 
     @property
     def unit(self) -> str:
-        """The unit that ends the key; empty for a pure number."""
-        return self.key.rpartition("_")[2] if self.key.rpartition("_")[2] in UNITS else ""
+        """The unit in the key, such as ``ma_per_cm2``; empty for a pure number."""
+        return "_".join(self._parts[1])
 
     @property
     def stem(self) -> str:
         """The key without its unit, and the half."""
-        return f"{self.key.removesuffix(f'_{self.unit}') if self.unit else self.key}_{self.half}"
+        return "_".join([*self._parts[0], self.half])
 
     @property
     def title(self) -> str:
         """What the fit is called."""
         return self.name or f"{self.stem}_{self.model}"
+
+    @property
+    def _parts(self) -> tuple[list[str], list[str]]:
+        parts = self.key.split("_")
+        start, stop = find_unit(parts)
+        return [*parts[:start], *parts[stop:]], parts[start:stop]
 
 
 class Settings(Frozen):
