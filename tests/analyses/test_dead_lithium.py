@@ -78,13 +78,16 @@ def test_any_electrode_will_do() -> None:
     assert measured(voxels).scalars["count"] == 1
 
 
-def test_without_an_electrode_all_is_dead_and_without_lithium_nothing() -> None:
+def test_without_an_electrode_all_is_dead_and_without_lithium_nothing(caplog: pytest.LogCaptureFixture) -> None:
     voxels = cell()
     voxels[voxels == 3] = 0
     found = measured(voxels).scalars
     assert (found["alive_um3"], found["dead_percent"]) == (0, 100)
+    assert "no voxel of electrode in view" in caplog.text
+    caplog.clear()
     found = measured(np.where(cell() == 3, 3, 0).astype(np.uint8)).scalars
     assert (found["dead_um3"], found["count"], found["dead_percent"], found["dead_uncertainty_um3"]) == (0, 0, None, 0)
+    assert not caplog.text
 
 
 def test_lithium_is_no_anchor_of_its_own() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import TYPE_CHECKING, Self
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 __all__ = ["Result", "Settings", "measure"]
+log = logging.getLogger(__name__)
 FACES, CORNERS = 6, 26
 
 
@@ -59,7 +61,8 @@ def measure(volume: Volume, settings: Settings, limits: Limits) -> Result:
     less. ``dead_uncertainty_um3`` is the root sum of squares of ``(dead_um3 - dead_26_um3) / sqrt(3)``, what the
     choice between the two is worth (uniform between them, told from its end), and of the interfaces of dead objects,
     shifted by a voxel over the root of 12, all alike. Small necks below the voxel's size are not seen: dead_um3 is
-    rather too high. Table: one row a dead object, as ``object_table``, ``label`` among all objects.
+    rather too high. Without an electrode in view all is dead, and the log says so. Table: one row a dead object, as
+    ``object_table``, ``label`` among all objects.
 
     Raises:
         BadInput: If the volume is not of labels, a class of the settings is not there, there is no voxel size, or a
@@ -73,6 +76,8 @@ def measure(volume: Volume, settings: Settings, limits: Limits) -> Result:
     voxel_um3 = math.prod(volume.size)
     objects = measure_objects(volume, Target(values, FACES), limits)
     dead = _is_dead(objects.parts, settings)
+    if not objects.parts[:, len(settings.of) :].any():
+        log.warning("%s: no voxel of %s in view; all lithium is told as dead", volume.name, ", ".join(settings.anchors))
     table = table_of(objects, volume, values)[dead].reset_index(drop=True)
     by_corners = compositions(volume, Target(values, CORNERS), limits)
     dead_voxels = _lithium(objects.parts[dead], settings)
