@@ -147,8 +147,8 @@ def _between(
 def _passed(timeline: Timeline, pair: Pair) -> tuple[Passed | None, float]:
     """Return what passed between two scans, and its sign: 1 on charge, -1 on discharge."""
     table = timeline.followed["faraday"].set_index("timestep")
-    before, now = (table.loc[sample.timestep] for sample in pair)
-    charge_mah, throughput_mah, minutes = (float(now[key] - before[key]) for key in PASSED)
+    before, now = (sample.timestep for sample in pair)
+    charge_mah, throughput_mah, minutes = (float(table[key][now] - table[key][before]) for key in PASSED)
     if minutes <= 0 or abs(charge_mah) < LEAST_ONE_WAY * throughput_mah or not charge_mah:
         return None, 0.0
     passed = Passed(abs(charge_mah), minutes / MIN_PER_H, _active_area_cm2(timeline, table))
@@ -157,7 +157,7 @@ def _passed(timeline: Timeline, pair: Pair) -> tuple[Passed | None, float]:
 
 def _active_area_cm2(timeline: Timeline, table: pd.DataFrame) -> float:
     """Return the area that the Faraday comparison was given: its lithium lies on the imaged share of it."""
-    row = table.loc[table["charge_mah"].abs().idxmax()]
+    row = table.iloc[int(table["charge_mah"].abs().to_numpy().argmax())]
     volume = next(iter(timeline.volumes.values()))
     share = row["charge_um3"] / faraday_volume_um3(row["charge_mah"])
     return float(area_um2(volume.shape, volume.size) / share / UM2_PER_CM2)
