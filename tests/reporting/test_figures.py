@@ -7,6 +7,7 @@ import pytest
 
 from reporting import fake, fake_series
 from tomocell.reporting import whole_series
+from tomocell.reporting.budgets import SERIES_MAP_BYTES
 from tomocell.reporting.content import Details, Row, Table, Viewer
 from tomocell.reporting.figures import colocalisation_lag, dendrite_history, electrode_gap, travelling_map
 from tomocell.reporting.heat import Span
@@ -111,6 +112,20 @@ def test_maps_of_single_timesteps_share_a_slider_and_others_stand_alone(sections
     (density,) = blocks(sections["analysis-current_density"], Viewer)
     assert len(density.steps) == STEPS - 1
     assert "mA/cm²" in str(density.views[0].panes[0].bar)
+
+
+def test_maps_of_both_kinds_share_the_budget_of_a_chapter(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = source.maps_of_series("unfilled_pits") | source.maps_of_series("voids")
+    views, asked = whole_series.map_views, []
+
+    def spy(found: Any, steps: Any, budget_bytes: int, names: Any) -> Any:
+        asked.append(budget_bytes)
+        return views(found, steps, budget_bytes, names)
+
+    monkeypatch.setattr(Source, "maps_of_series", lambda *_: paths)
+    monkeypatch.setattr(whole_series, "map_views", spy)
+    assert len(whole_series.maps(source, "voids")) == len(asked) == 2
+    assert sum(asked) == SERIES_MAP_BYTES
 
 
 def test_scalars_and_short_tables_are_shown(sections: dict[str, Section]) -> None:

@@ -51,6 +51,11 @@ def test_values_of_both_signs_meet_in_a_pale_middle() -> None:
     assert won[0] > won[2]
 
 
+def test_the_larger_side_sets_the_scale_whichever_its_sign() -> None:
+    for values in ((-10.0, 1.0), (-1.0, 10.0)):
+        assert heat.span_of([of(*values)]) == heat.Span(-10.0, 10.0, max(values))
+
+
 @pytest.mark.parametrize("values", [(0.0, 0.0), (np.nan, np.nan), (-2.0, -1.0), (5.0,)])
 def test_any_values_have_a_scale_and_a_bar(values: tuple[float, ...]) -> None:
     span = heat.span_of([of(*values)])

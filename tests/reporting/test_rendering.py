@@ -84,6 +84,16 @@ def test_glass_lets_the_ball_through_and_a_solid_does_not(tmp_path: Path) -> Non
     assert (pixels(glass)[alone][:, 0].mean()) > 1.5 * pixels(glass)[alone][:, 2].mean()
 
 
+def test_a_class_of_value_nought_does_not_fill_the_rim(tmp_path: Path) -> None:
+    volume = store_of(tmp_path, ball((1.0, 1.0, 1.0)), (1.0, 1.0, 1.0))
+    named = Classes((VoxelClass("bulk", 0, "#20cc20"),))
+    picture, _ = rendering.render(volume, named, (), 160)
+    other = store_of(tmp_path / "other", np.zeros(SHAPE, np.uint8), (1.0, 1.0, 1.0))
+    full, _ = rendering.render(other, named, (), 160)
+    # The plate on top is not drawn, and with it goes a part of the outline.
+    assert (pixels(picture)[..., 3] > 250).sum() < 0.98 * (pixels(full)[..., 3] > 250).sum()
+
+
 def test_the_same_volume_gives_the_same_bytes_and_nothing_gives_none(tmp_path: Path) -> None:
     volume = store_of(tmp_path, ball((1.0, 1.0, 1.0)), (1.0, 1.0, 1.0))
     first, second = (rendering.encode_webp(rendering.render(volume, CLASSES, (), 160)[0]) for _ in range(2))
@@ -111,6 +121,7 @@ def test_the_cycle_stands_in_three_timesteps() -> None:
     no_current = fake.make_samples(4, current_ma=None)
     assert cycle_steps(no_current) == {"t00": "First", "t01": "Middle", "t03": "Last"}
     assert cycle_steps(no_current[:1]) == {"t00": ""}
+    assert cycle_steps(no_current[:2]) == {"t00": "First", "t01": "Last"}
 
 
 def test_chosen_timesteps_are_shown_and_none_where_the_list_is_empty(tmp_path: Path) -> None:

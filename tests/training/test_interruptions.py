@@ -17,6 +17,7 @@ import torch
 
 from support import tiny_training
 from tomocell.cli import main
+from tomocell.errors import BadInput
 from tomocell.models.settings import ModelSettings
 from tomocell.stages import train as stage
 from tomocell.training.interruptions import TRY_AGAIN, InterruptedTrainingError, TimeLimit
@@ -163,6 +164,34 @@ def test_time_is_near_its_limit_by_the_margin() -> None:
     assert TimeLimit(60, 10, now - 50 * 60 - 1).is_near()
     assert not TimeLimit(60, 10, now - 49 * 60).is_near()
     assert not TimeLimit(60, 0, now - 1e6).is_near()
+
+
+@pytest.mark.parametrize("minutes", [0, 5, 10])
+def test_a_margin_that_leaves_no_time_to_train_is_refused(minutes: float) -> None:
+    with pytest.raises(BadInput, match=rf"10 min.*less than the {minutes} min") as caught:
+        TimeLimit(minutes, 10)
+    assert len(caught.value.faults) == 1
+
+
+def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the second checkpoint within an epoch only the first bytes are written."""
+    written, killed = torch.save, "killed"
+    seen: list[Path] = []
+
+    def half(checkpoint: Any, file: Any, *rest: Any, **more: Any) -> None:
+        if Path(str(file)).name.startswith("last.ckpt") and len(seen) == 1:
+            Path(file).write_bytes(b"half")
+            raise RuntimeError(killed)
+        written(checkpoint, file, *rest, **more)
+        seen.append(Path(str(file)))
+
+    monkeypatch.setattr(torch, "save", half)
+    with pytest.raises(RuntimeError, match=killed):
+        tiny_training.run(results, settings(every_batch=True))
+    assert within(results) == (0, 1)
+    assert [path.name for path in (results / LAST).parent.glob("last*")] == ["last.ckpt"]
 
 
 def test_ranks_end_together_though_only_one_was_told(results: Path) -> None:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def cycle_steps(samples: Sequence[Sample]) -> dict[str, str]:
     """Return what the timesteps that stand for the cycle are called; of a series without one: first, middle, last."""
     last = len(samples) - 1
-    named = {0: "First", last // 2: "Middle", last: "Last"} if last else {0: ""}
+    middle = {last // 2: "Middle"} if last > 1 else {}
+    named = {0: "First", **middle, last: "Last"} if last else {0: ""}
     with suppress(BadInput):  # a sheet that tells of no cycle
         named = {0: "Pristine", half_cycle(samples): "Half cycle", full_cycle(samples): "Full cycle"}
     return {samples[index].timestep: name for index, name in named.items()}

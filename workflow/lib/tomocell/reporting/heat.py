@@ -72,7 +72,8 @@ def span_of(maps: Iterable[Map]) -> Span:
     low, largest = float(values.min()), float(values.max())
     sizes = np.abs(values[values != 0])
     high = float(np.percentile(sizes, TOP_PERCENTILE)) if sizes.size else 1.0
-    high = largest if largest > 0 and largest <= CLIPPED * high else high
+    most = float(sizes.max(initial=0.0))
+    high = most if 0 < most <= CLIPPED * high else high
     if low >= 0:
         return Span(0.0, high, largest)
     return Span(-high, high, largest) if largest > 0 else Span(low, 0.0, largest)

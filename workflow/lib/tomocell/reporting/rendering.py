@@ -92,10 +92,11 @@ def render(
     """
     coarse = volume.coarser(level_for(volume))
     view = look_at(_box(coarse.shape, coarse.size), width)
-    labels = np.pad(coarse.read(whole(coarse.shape)), RIM)
     from tomocell.reporting import ray_kernels
 
     looks = _looks(classes, see_through)
+    nothing = int(np.argmin(looks[0]))  # a value of no class that is drawn; 0 may be one of a class that is
+    labels = np.pad(coarse.read(whole(coarse.shape)), RIM, constant_values=nothing)
     solid, glass = (_smoothed(labels, looks[0], kind) for kind in (ray_kernels.SOLID, ray_kernels.GLASS))
     near = _near(solid, ray_kernels.SOLID) | _near(glass, ray_kernels.GLASS)
     picture = np.zeros((view.size[1] * FINER, view.size[0] * FINER, 4), np.float32)

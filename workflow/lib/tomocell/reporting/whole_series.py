@@ -50,19 +50,20 @@ def maps(source: Source, name: str) -> list[Block]:
     """Return the maps of a series analysis: those of one timestep each as a slider, the others side by side."""
     over_time, single = _sorted(source, source.maps_of_series(name))
     blocks: list[Block] = []
+    budget = SERIES_MAP_BYTES // (2 if single and over_time else 1)
     if single:
-        blocks.append(Viewer(f"{name}-maps", ("",), (View("", side_by_side(single)),)))
+        blocks.append(Viewer(f"{name}-maps", ("",), (View("", side_by_side(single, budget)),)))
     if over_time:
         shown = {step for found in over_time.values() for step in found}
         indices = [index for index, step in enumerate(source.timesteps) if step in shown]
-        views = map_views(over_time, [source.timesteps[index] for index in indices], SERIES_MAP_BYTES, {})
+        views = map_views(over_time, [source.timesteps[index] for index in indices], budget, {})
         blocks.append(Viewer(f"{name}-over-time", tuple(step_names(source)[index] for index in indices), views))
     return blocks
 
 
-def side_by_side(paths: Mapping[str, Path]) -> tuple[Pane, ...]:
-    """Return maps as panes, each in its own colour scale."""
-    views = map_views({name: {"": path} for name, path in paths.items()}, ("",), SERIES_MAP_BYTES, {})
+def side_by_side(paths: Mapping[str, Path], budget_bytes: int = SERIES_MAP_BYTES) -> tuple[Pane, ...]:
+    """Return maps as panes, each in its own colour scale, all together within a budget."""
+    views = map_views({name: {"": path} for name, path in paths.items()}, ("",), budget_bytes, {})
     return tuple(Pane(view.name, pane.frames, pane.is_pixelated, pane.bar) for view in views for pane in view.panes)
 
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch.callbacks import Callback
 
+from tomocell.errors import BadInput, Fault
+
 if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
@@ -40,11 +42,21 @@ class TimeLimit:
         minutes: From ``since`` on.
         margin_min: How long before that it ends by itself; 0: it does not.
         since: When the job began, on the clock of ``time.monotonic``.
+
+    Raises:
+        BadInput: If the margin leaves no time to train: every try would end where it began.
     """
 
     minutes: float = 0.0
     margin_min: float = 0.0
     since: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check that there is time to train."""
+        if 0 < self.margin_min >= self.minutes:
+            expected = f"less than the {self.minutes:g} min until it is killed"
+            remedy = "lower margin_min, or raise runtime, of the profile"
+            raise BadInput(Fault("--margin-min", f"{self.margin_min:g} min", expected, remedy))
 
     def is_near(self) -> bool:
         """Return whether it is time to end."""

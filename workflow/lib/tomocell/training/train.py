@@ -17,6 +17,7 @@ from lightning.pytorch.plugins.environments import LightningEnvironment, TorchEl
 
 from tomocell.errors import BadInput, Fault
 from tomocell.models._parts.weights import read_checkpoint
+from tomocell.training.checkpoints import WholeFiles
 from tomocell.training.interruptions import Interruptions, TimeLimit
 from tomocell.training.learner import Learner
 from tomocell.training.modules import weights_digest
@@ -154,7 +155,7 @@ def _trainer(model: ModelSettings, checkpoints: Path, rules: list[Callback]) -> 
         num_nodes=nodes,
         strategy="ddp" if rank_count() > 1 else "auto",
         # torchrun starts the ranks, under SLURM too: the trainer must not take the tasks of a step for ranks.
-        plugins=[TorchElasticEnvironment() if rank_count() > 1 else LightningEnvironment()],
+        plugins=[TorchElasticEnvironment() if rank_count() > 1 else LightningEnvironment(), WholeFiles()],
         max_epochs=model.train.epochs,
         precision=precision_of(model.train),
         accumulate_grad_batches=model.train.accumulate_batches,
