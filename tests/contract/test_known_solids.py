@@ -72,6 +72,16 @@ def test_a_box() -> None:
     assert scalars(occupancy, BOX, least_voxels=8)["solid_percent"] == 0
 
 
+def test_columns_at_the_threshold_make_a_share_unsure() -> None:
+    step = np.zeros(SHAPE, np.uint8)
+    step[:2] = 1
+    step[2:4, :, :8] = 1  # half the columns hold four voxels of the class, half of them two
+    sure, at_threshold = (scalars(occupancy, step, least_voxels=least) for least in (1, 2))
+    assert sure["solid_percent"] == at_threshold["solid_percent"] == 100
+    assert sure["solid_uncertainty_percent"] == 0
+    assert at_threshold["solid_uncertainty_percent"] == pytest.approx(50 / math.sqrt(6))
+
+
 def test_a_box_of_pores() -> None:
     classes = Classes((VoxelClass("solid", 0), VoxelClass("pore", 1)))
     found = porosity.measure(ArrayVolume(BOX, SIZE, classes), porosity.Settings(), Limits())
