@@ -36,7 +36,7 @@ from tomocell.inference.scale import ALIKE, own_normalisation, voxel_ratios
 from tomocell.inference.shares import Share, place_of, shards_of, work_alone, work_together
 from tomocell.inference.turned import Turned, axis_first
 from tomocell.models.saved import CARD, load_model
-from tomocell.stages.provenance import provenance
+from tomocell.volumes.provenance import provenance
 from tomocell.volumes.store import Layout
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from tomocell.errors import BadInput, Fault
 from tomocell.labelling.checks import require_known, size_faults
 from tomocell.labelling.settings import IGNORED
 from tomocell.stages.label_sets import CorrectedPlane, correction_sets, drawn_set, open_corrections
-from tomocell.stages.provenance import provenance
+from tomocell.volumes.provenance import provenance
 from tomocell.volumes.readers import open_source
 from tomocell.volumes.store import Layout, create_store, open_store
 from tomocell.volumes.volume import Classes, Volume, VoxelClass

@@ -15,8 +15,8 @@ from tomocell.labelling.features import describe, halo, names, piece_mb, pieces
 from tomocell.labelling.forest import grow
 from tomocell.models.saved import ClassCard
 from tomocell.stages.forest_file import CARD, TREES, ForestCard, load_forest, save_forest
-from tomocell.stages.provenance import provenance
 from tomocell.volumes.manifest import file_digest, manifest_path
+from tomocell.volumes.provenance import provenance
 from tomocell.volumes.store import Layout, StoreVolume, create_store, open_store
 
 if TYPE_CHECKING:

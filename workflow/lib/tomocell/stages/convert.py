@@ -10,7 +10,7 @@ import numpy as np
 
 from tomocell.blocks import Block, Limits, Need, transform_slabs
 from tomocell.errors import BadInput, Fault
-from tomocell.stages.provenance import provenance
+from tomocell.volumes.provenance import provenance
 from tomocell.volumes.source import open_scan, stitching_notes, voxel_size_faults
 from tomocell.volumes.store import Layout, create_store
 from tomocell.volumes.window import Window

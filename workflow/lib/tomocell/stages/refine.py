@@ -11,7 +11,7 @@ import numpy as np
 
 from tomocell.blocks import Block, Limits, Need, transform_volume
 from tomocell.refinement import rules
-from tomocell.stages.provenance import provenance
+from tomocell.volumes.provenance import provenance
 from tomocell.volumes.store import Layout, StoreVolume, create_store, open_store
 
 if TYPE_CHECKING:

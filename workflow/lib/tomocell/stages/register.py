@@ -14,8 +14,8 @@ from tomocell.registration.pictures import write_pictures
 from tomocell.registration.place import Placed, place
 from tomocell.registration.record import Registration
 from tomocell.registration.register import register as find_motion
-from tomocell.stages.provenance import provenance
 from tomocell.volumes.manifest import store_path
+from tomocell.volumes.provenance import provenance
 from tomocell.volumes.store import Layout, create_store, open_store
 from tomocell.volumes.tables import read_json, write_json, write_parquet
 

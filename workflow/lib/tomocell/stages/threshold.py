@@ -10,7 +10,7 @@ import numpy as np
 from tomocell.blocks import Block, Limits, transform_volume
 from tomocell.errors import BadInput, Fault
 from tomocell.labelling.threshold import Apart, find_threshold, histogram, need, smoothed, thresholds_of
-from tomocell.stages.provenance import provenance
+from tomocell.volumes.provenance import provenance
 from tomocell.volumes.store import Layout, create_store, open_store
 
 if TYPE_CHECKING:
