@@ -138,7 +138,7 @@ def test_visible_lithium_obeys_faraday_less_what_is_missing(series: Series) -> N
     told = [series.step(name)["electrochemistry"]["capacity_ratio"] for name in series.phases][1:]
     assert all(later < earlier for earlier, later in pairwise(told))
     assert told[-1] == pytest.approx(0.6, rel=0.02)
-    planted = [series.step(name)["planted"]["faraday"]["capacity_ratio"] for name in series.phases][1:]
+    planted = [series.step(name)["planted"]["faraday"]["capacity_ratio"] for name in [*series.phases][1:]]
     assert planted == pytest.approx(told, rel=1e-6)
 
 
