@@ -228,10 +228,10 @@ def test_a_loss_that_is_no_number_names_its_sample(results: Path, axis: str, mon
     load = PlaneReader._load
 
     def broken(self: PlaneReader, wanted: Entry, plane: int) -> Any:
-        grey, target = load(self, wanted, plane)
-        if (wanted.timestep, plane) == (entry.timestep, entry.planes[0]):
-            grey[..., ::2, ::2] = np.nan
-        return grey, target
+        for number, (grey, target) in load(self, wanted, plane):
+            if (wanted.timestep, number) == (entry.timestep, entry.planes[0]):
+                grey[..., ::2, ::2] = np.nan
+            yield number, (grey, target)
 
     monkeypatch.setattr(PlaneReader, "_load", broken)
     with pytest.raises(BadInput) as caught:
