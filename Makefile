@@ -68,8 +68,8 @@ run: $(READY) ## Run a study: make run STUDY=config/mine.yaml
 dryrun: data ## Show what would run: make dryrun PROFILE=profiles/slurm STUDY=config/mine.yaml
 	snakemake --profile "$$PROFILE" --config study="$$STUDY" --dry-run --quiet
 
-test: data ## Run every test.
-	pytest
+test: data ## Run every test, CORES at a time.
+	pytest --numprocesses "$$CORES" --dist loadgroup --no-loadscope-reorder
 
 lint: $(READY) data ## Run the linters.
 	ruff check .

@@ -3,7 +3,8 @@
 Both train a residual U-Net on the same samples in the same order: ours reads the store through the bounded cache,
 cuts, augments and collates; the peer has all batches ready in memory. A share of 1 means that data cost nothing. In the
 first epoch the cache is empty, later it holds what fits into it.
-Times are by the clock and of the processor (over all threads); on a busy machine only the latter says much.
+Times are by the clock and of the processor (over all threads); on a busy machine only the latter says much. Threads
+that wait sleep (OMP_WAIT_POLICY), as in the workflow's jobs: the augmentation's would else slow down the network's.
 
     python benchmarks/train.py --runs 5 --threads 2
     python benchmarks/train.py --cube            # a network of cubes
@@ -13,6 +14,7 @@ Times are by the clock and of the processor (over all threads); on a busy machin
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import shutil
 import statistics
@@ -24,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "workflow" / "lib"), str(ROOT / "tests")]
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

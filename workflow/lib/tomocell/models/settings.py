@@ -82,7 +82,9 @@ class InferSettings(Frozen):
     """How a model is applied."""
 
     tile_voxels: Edges = Field(
-        (512, 512), description="Tile, rows by columns of the plane; for a 3D network a cube, (Z, Y, X)."
+        (512, 512),
+        description="Tile, rows by columns of the plane; for a 3D network a cube, (Z, Y, X). Networks of cubes learn "
+        "where faces are, swin_unetr also normalises over what it sees: give them the cube they were trained on.",
     )
     overlap: float = Field(0.25, ge=0, lt=1, description="Share of a tile that neighbouring tiles share.")
     blend: Blend = Field(
