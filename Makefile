@@ -69,7 +69,7 @@ dryrun: data ## Show what would run: make dryrun PROFILE=profiles/slurm STUDY=co
 	snakemake --profile "$$PROFILE" --config study="$$STUDY" --dry-run --quiet
 
 test: data ## Run every test, CORES at a time.
-	pytest --numprocesses "$$CORES" --dist loadgroup --no-loadscope-reorder
+	pytest --numprocesses "$$CORES" --no-loadscope-reorder
 
 lint: $(READY) data ## Run the linters.
 	ruff check .

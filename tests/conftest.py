@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    import pytest
+    from xdist.remote import Producer
 
 HERE = Path(__file__).parent
 # Warnings are errors (pyproject.toml), but for these, which others give and we cannot avoid.
@@ -29,7 +34,8 @@ settings.load_profile("tomocell")
 
 # As in the workflow's jobs: threads that spin while they wait take the processor from the tests beside them.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-SLOW_FIRST = ("cluster", "workflow", "stages")
+CLUSTER = "cluster"
+SLOW_FIRST = (CLUSTER, "workflow", "stages")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,14 +43,23 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("filterwarnings", entry)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process, and those of the cluster, of which there is one; begin with the slow."""
+    """Begin with the slow ones, so that no process ends long after the others."""
 
-    def folder(item: pytest.Item) -> str:
-        return item.path.relative_to(HERE).parts[0]
+    def place(item: pytest.Item) -> int:
+        folder = item.path.relative_to(HERE).parts[0]
+        return SLOW_FIRST.index(folder) if folder in SLOW_FIRST else len(SLOW_FIRST)
 
-    for item in items:
-        group = "cluster" if folder(item) == "cluster" else str(item.path.relative_to(HERE))
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: SLOW_FIRST.index(folder(item)) if folder(item) in SLOW_FIRST else len(SLOW_FIRST))
+    items.sort(key=place)
+
+
+class FilesTogether(LoadScopeScheduling):
+    """Gives each file to one process, and the cluster's to one, as there is one cluster for the session."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        return CLUSTER if CLUSTER in Path(file).parts else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return FilesTogether(config, log)
