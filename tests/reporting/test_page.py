@@ -203,7 +203,8 @@ def test_one_volume_without_time_is_a_page_of_numbers(tmp_path: Path) -> None:
     page = build_report(single, fake.SERIES, tmp_path / "results")
     assert section_ids(page) == ALWAYS | {"slices", "analysis-class_volumes"}
     assert "(107.74 ± 0.26)\u00a0µm" in page
-    assert 'type="range"' not in page
+    for word in ('type="range"', "over time", "every timestep", "Scans of this series"):
+        assert word not in page, word
 
 
 def test_a_timestep_without_a_picture_says_so(tmp_path: Path) -> None:

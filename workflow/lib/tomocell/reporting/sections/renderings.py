@@ -20,10 +20,7 @@ if TYPE_CHECKING:
 
 PLACE = 25
 SEE_THROUGH = "electrode"  # classes whose name ends so are drawn as glass, where the study names none
-LEAD = (
-    "The same view of the whole volume at each timestep, the stripping side (z = 0) on top; parallel rays, so that the "
-    "scale bar holds anywhere along the rows of the picture."
-)
+LEAD = "Parallel rays, z = 0 on top: the scale bar holds anywhere along the rows of the picture."
 
 
 def build(source: Source) -> list[Section]:
@@ -40,9 +37,10 @@ def build(source: Source) -> list[Section]:
     frames = _frames({step: stores[step] for step in shown if step in stores}, classes, glass)
     names = dict(zip(source.timesteps, step_names(source), strict=True))
     steps = tuple(_headed(called[step], names[step]) for step in shown)
+    lead = f"The same view of the whole volume at each timestep. {LEAD}" if len(steps) > 1 else LEAD
     view = View("", (Pane("", tuple(frames.get(step) for step in shown)),), _note(glass))
     legend = tuple(Key(member.name.replace("_", " "), member.color) for member in classes)
-    return [Section("renderings", "In three dimensions", (Viewer("renderings", steps, (view,), legend),), LEAD)]
+    return [Section("renderings", "In three dimensions", (Viewer("renderings", steps, (view,), legend),), lead)]
 
 
 def _headed(called: str, name: str) -> str:

@@ -61,8 +61,9 @@ def _table(source: Source, stores: dict[str, StoreVolume]) -> Table:
     columns.append((Cell("Voxels (Z, Y, X)", is_number=True), [Cell(text, is_number=True) for text in sizes]))
     kept = [column for column in columns if any(cell.text != NOTHING for cell in column[1])]
     rows = tuple(zip(*(cells for _, cells in kept), strict=True))
+    caption = "Scans of this series; the reference is the frame that the others are registered to"
     return Table(
-        "Scans of this series; the reference is the frame that the others are registered to",
+        caption if len(samples) > 1 else "The scan",
         tuple(head for head, _ in kept),
         rows,
     )

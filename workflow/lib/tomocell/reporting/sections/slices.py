@@ -54,9 +54,11 @@ def build(source: Source) -> list[Section]:
         for (name, axis), found in zip(VIEWS.items(), panes, strict=True)
     )
     legend = tuple(Key(member.name.replace("_", " "), member.color) for member in (last.classes if labels else ()))
-    lead = "The same plane at every timestep; one grey window for all of them." if grey else ""
+    is_series = len(source.timesteps) > 1
+    lead = "The same plane at every timestep; one grey window for all of them." if grey and is_series else ""
     lead = f"{lead} {_absent(labels)}".strip()
-    return [Section("slices", "Slices over time", (Viewer("slices", step_names(source), views, legend),), lead)]
+    title = "Slices over time" if is_series else "Slices"
+    return [Section("slices", title, (Viewer("slices", step_names(source), views, legend),), lead)]
 
 
 def _absent(labels: Stores) -> str:
