@@ -20,6 +20,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -83,7 +84,10 @@ def parse() -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--out", type=Path, required=True, help="folder for the phantom and results; what is there stays"
+        "--out",
+        type=Path,
+        default=Path(tempfile.gettempdir()) / "phantom-networks",
+        help="folder for the phantom and results; what is there stays (default: %(default)s)",
     )
     parser.add_argument(
         "--seconds", type=float, default=240, help="processor time of a training (default: %(default)s)"
