@@ -62,7 +62,7 @@ class OnnxNetwork(nn.Module):
 
 def _onnx_runtime(path: Path) -> Any:  # noqa: ANN401
     try:
-        import onnxruntime  # type: ignore[import-not-found,unused-ignore]
+        import onnxruntime
     except ImportError as error:
         remedy = "install it: pip install onnxruntime (or onnxruntime-gpu); or save the network as TorchScript"
         raise BadInput(Fault(str(path), "no package onnxruntime", "the runtime of ONNX networks", remedy)) from error
